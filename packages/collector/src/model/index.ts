@@ -1,0 +1,31 @@
+export type { AlertEvent, EvidenceTrace } from "./alert.ts";
+export { systemClock, type Clock } from "./clock.ts";
+export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
+export {
+  streams,
+  type JournalBatch,
+  type JournalRecord,
+  type Lag,
+  type Position,
+  type Stream,
+  type StreamReader,
+  type StreamWriter,
+} from "./journal.ts";
+export {
+  labelsFromRecord,
+  labelsKey,
+  labelsToRecord,
+  labelValue,
+  metricNameLabel,
+  type Labels,
+} from "./labels.ts";
+export { compileMatcher, type Matcher, type MatchOperator } from "./matcher.ts";
+export {
+  isStaleAt,
+  setStaleAt,
+  type MetricMetadata,
+  type Queryable,
+  type SeriesSamples,
+  type TimeRange,
+} from "./query.ts";
+export type { Exemplar, MetricType, SampleWrite, SeriesWrite } from "./series.ts";

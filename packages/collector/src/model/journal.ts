@@ -1,0 +1,65 @@
+/** One ordered log per signal, and one for the series made of them. */
+export type Stream = "spans" | "logs" | "metrics" | "series";
+
+export const streams: readonly Stream[] = ["spans", "logs", "metrics", "series"];
+
+/** Where a record is. Order holds within a shard; `offset` counts records from 0, without gaps. */
+export interface Position {
+  readonly stream: Stream;
+  readonly shard: number;
+  readonly offset: number;
+}
+
+export interface JournalBatch {
+  /** The value is the concatenation of these bytes. The journal keeps no reference after `append` settled. */
+  readonly payload: readonly Uint8Array[];
+  /** Spans, log records, data points or samples inside. */
+  readonly itemCount: number;
+  readonly receivedAtMs: number;
+}
+
+export interface JournalRecord {
+  readonly position: Position;
+  readonly receivedAtMs: number;
+  readonly itemCount: number;
+  /** Valid until the reader's next `read`; copy what must live longer. */
+  readonly payload: Uint8Array;
+}
+
+/** The one writer of a stream. */
+export interface StreamWriter {
+  /**
+   * Appends one record; resolves when it is synced to disk.
+   * Order: read back in append order. Concurrent calls share one sync.
+   * @throws CollectorError QUARTET_JOURNAL_FULL or QUARTET_JOURNAL_UNAVAILABLE (answer 503 with Retry-After),
+   * QUARTET_RECORD_TOO_LARGE (never retry).
+   */
+  append(batch: JournalBatch): Promise<Position>;
+  /** Syncs what is pending and closes the files. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** What a consumer has still to do. */
+export interface Lag {
+  readonly records: number;
+  readonly items: number;
+  readonly bytes: number;
+  /** Age of the oldest record not yet read; 0 when there is none. */
+  readonly seconds: number;
+}
+
+/** One consumer's place in a stream, in any thread. Only synced records are seen. */
+export interface StreamReader {
+  /** Offset of the record that the next `read` begins with. */
+  readonly nextOffset: number;
+  /** The records that follow, at least one if there is any, together at most about `sizeBytesMax`; [] when caught up. */
+  read(limit: { readonly sizeBytesMax: number }): readonly JournalRecord[];
+  /** Resolves as soon as `read` would give something, or when `signal` aborts. */
+  waitForMore(signal: AbortSignal): Promise<void>;
+  /** Moves to a record; one that is gone already means the oldest there is. Returns the offset taken. */
+  seek(offset: number): number;
+  /** Makes durable (atomic replace) that every record before `offset` is done with; these may be deleted. */
+  commit(offset: number): void;
+  lag(): Lag;
+  close(): void;
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from "vitest/config";
+
+/** Runs on sources: the condition maps every package of ours to its `src` (ssr.* as well, vitest 5 ignores the first alone). */
+const conditions = ["quartet-source", "node", "import", "module", "default"];
+const long = process.env["QUARTET_TEST_LENGTH"] === "long";
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    // Workers and children that a test starts must find sources too.
+    execArgv: ["--conditions=quartet-source"],
+    exclude: ["**/node_modules/**", "**/dist/**", ...(long ? [] : ["**/*.long.test.ts"])],
+    projects: [
+      { extends: true, test: { name: "unit", include: ["packages/*/src/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "system",
+          include: ["test/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
