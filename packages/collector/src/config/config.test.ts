@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "./config.ts";
+
+const parse = (text: string, env: Record<string, string> = {}, isInsecure = false) =>
+  parseConfig(text, { file: "quartet.yaml", env, isInsecure });
+const problemsOf = (text: string, env: Record<string, string> = {}): string[] => {
+  try {
+    parse(text, env);
+  } catch (error) {
+    return (error as Error).message.split("\n");
+  }
+  return [];
+};
+
+test("an empty file gives the documented ports", () => {
+  const config = parse("");
+  expect(config.receive.otlp.listen).toEqual(["127.0.0.1:4317", "127.0.0.1:4318"]);
+  expect(config.api.listen).toBe("127.0.0.1:4004");
+  expect(config.receive.otlp.requestSizeBytesMax).toBe(64 * 2 ** 20);
+  expect(config.journal.sizeBytesMax.spans).toBe(5 * 2 ** 30);
+  expect(config.rules.evaluationIntervalMs).toBe(15_000);
+});
+
+test("an unknown key is named with line, column and the nearest known key", () => {
+  expect(problemsOf("receive:\n  otlp:\n    listn: []\n")).toEqual([
+    "quartet.yaml:3:5: receive.otlp.listn: unknown key; did you mean listen?",
+  ]);
+});
+
+test("a key far from every known one gets the list of known keys", () => {
+  expect(problemsOf("api: { zzzzzzzz: 1 }")[0]).toContain(
+    "unknown key; known here: listen, tokens_file, external_url",
+  );
+});
+
+test("every problem is listed, not only the first", () => {
+  const problems = problemsOf(
+    "receive: { otlp: { request_size_max: 5 apples } }\nrules: { evaluation_interval: soon }\n",
+  );
+  expect(problems).toHaveLength(2);
+  expect(problems[0]).toContain('1:20: receive.otlp.request_size_max: "5 apples" is no size');
+  expect(problems[1]).toContain('2:10: rules.evaluation_interval: "soon" is no duration');
+});
+
+test("a key of the documented shape that is not served yet says what to do instead", () => {
+  expect(problemsOf("notify: { file: alertmanager.yml }")[0]).toContain(
+    "notify.file: not available in this version; use notify.webhook",
+  );
+});
+
+test("variables are expanded in values, with defaults, and a missing one is an error with its place", () => {
+  expect(parse('api: { listen: "127.0.0.1:${PORT}" }', { PORT: "5005" }).api.listen).toBe("127.0.0.1:5005");
+  expect(parse('api: { listen: "127.0.0.1:${PORT:-6006}" }').api.listen).toBe("127.0.0.1:6006");
+  expect(parse("store:\n  series_max: ${N:-17}").store.seriesMax).toBe(17);
+  expect(problemsOf("api:\n  listen: 127.0.0.1:${PORT}")[0]).toContain(
+    "quartet.yaml:2:11: the variable PORT is not set",
+  );
+});
+
+test("a listener beyond loopback needs tokens or an explicit --insecure", () => {
+  const text = "receive: { otlp: { listen: ['0.0.0.0:4318'] } }";
+  expect(problemsOf(text)[0]).toContain("receive.otlp.listen: 0.0.0.0:4318 is reachable from other machines");
+  expect(parse(text, {}, true).receive.otlp.listen).toEqual(["0.0.0.0:4318"]);
+  expect(
+    parse("receive: { otlp: { listen: ['0.0.0.0:4318'], tokens_file: tokens } }").receive.otlp.tokensFile,
+  ).toBe("tokens");
+});
+
+test("broken YAML is reported with its line", () => {
+  expect(problemsOf("receive: [\n")[0]).toMatch(/^quartet\.yaml:\d+:\d+: /);
+});
+
+test("an exporter without an endpoint or with an unknown type is refused by name", () => {
+  const problems = problemsOf("export: { jaeger: { type: otlp, signals: [traces] } }");
+  expect(problems.join("\n")).toContain("export.jaeger: lacks the key endpoint");
+  expect(problems.join("\n")).toContain('export.jaeger.type: "otlp" is none of otlp_http');
+});

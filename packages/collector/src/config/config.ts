@@ -1,0 +1,233 @@
+import { Ajv, type ErrorObject } from "ajv";
+import { LineCounter, parseDocument, type Document } from "yaml";
+import { CollectorError, type Stream } from "../model/index.ts";
+import { nearest } from "./nearest.ts";
+import { configSchema, keysNotServed } from "./schema.ts";
+import { isLoopback, parseAddress, parseDurationMs, parseSizeBytes } from "./units.ts";
+import { expandVariables } from "./variables.ts";
+
+export interface ExporterConfig {
+  readonly name: string;
+  readonly type: "otlp_http";
+  readonly endpoint: string;
+  readonly signals: readonly ("traces" | "logs" | "metrics")[];
+  readonly compression: "none" | "gzip" | "zstd";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+/** The collector's configuration, checked, with every default filled in and every unit converted. */
+export interface CollectorConfig {
+  readonly receive: {
+    readonly otlp: {
+      readonly listen: readonly string[];
+      readonly requestSizeBytesMax: number;
+      readonly tokensFile: string | undefined;
+    };
+  };
+  readonly journal: { readonly sizeBytesMax: Readonly<Record<Stream, number>> };
+  readonly store: { readonly retentionMs: number; readonly seriesMax: number };
+  readonly export: readonly ExporterConfig[];
+  readonly rules: { readonly files: readonly string[]; readonly evaluationIntervalMs: number };
+  readonly notify: { readonly webhook: string | undefined };
+  readonly api: {
+    readonly listen: string;
+    readonly tokensFile: string | undefined;
+    readonly externalUrl: string | undefined;
+  };
+}
+
+interface ParseSettings {
+  /** Named in messages. */
+  readonly file: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Allows listeners beyond loopback without tokens. */
+  readonly isInsecure?: boolean;
+}
+
+const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, allowUnionTypes: true });
+ajv.addFormat("size", (text: string) => parseSizeBytes(text) !== undefined);
+ajv.addFormat("duration", (text: string) => parseDurationMs(text) !== undefined);
+ajv.addFormat("address", (text: string) => parseAddress(text) !== undefined);
+ajv.addFormat("http-url", (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol));
+const validate = ajv.compile<RawConfig>(configSchema);
+
+/**
+ * Checks the text of a configuration; an empty text gives the defaults.
+ * @throws CollectorError QUARTET_CONFIG_INVALID that lists every problem as `file:line:column: path: what, and the mend`.
+ */
+export function parseConfig(text: string, settings: ParseSettings): CollectorConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const problems: string[] = [];
+  const report = (offset: number, message: string) => {
+    const { line, col } = lines.linePos(offset);
+    problems.push(`${settings.file}:${line}:${col}: ${message}`);
+  };
+  for (const error of document.errors) report(error.pos[0], error.message);
+  refuse(problems);
+  for (const { name, offset } of expandVariables(document, settings.env)) {
+    report(offset, `the variable ${name} is not set: set it, or write \${${name}:-default}`);
+  }
+  const raw: unknown = document.toJS() ?? {};
+  if (!validate(raw)) {
+    const seen = new Set<string>();
+    for (const error of validate.errors ?? []) {
+      const { path, message } = explain(error);
+      if (message === undefined || seen.has(`${path.join(".")} ${message}`)) continue;
+      seen.add(`${path.join(".")} ${message}`);
+      report(offsetOf(document, path), `${path.join(".") || "the configuration"}: ${message}`);
+    }
+    refuse(problems.length > 0 ? problems : [`${settings.file}: ${ajv.errorsText(validate.errors)}`]);
+    throw new CollectorError("QUARTET_CONFIG_INVALID", problems.join("\n"));
+  }
+  refuse(problems);
+  const config = convert(raw);
+  if (settings.isInsecure !== true) {
+    for (const { path, message } of findUnsafe(config)) {
+      report(offsetOf(document, path), `${path.join(".")}: ${message}`);
+    }
+  }
+  refuse(problems);
+  return config;
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new CollectorError("QUARTET_CONFIG_INVALID", problems.join("\n"));
+}
+
+/** Listeners beyond loopback that anybody could write to. */
+function findUnsafe(config: CollectorConfig): { path: string[]; message: string }[] {
+  const open = (address: string) => !isLoopback(parseAddress(address)!.host);
+  const mend = "is reachable from other machines: name a tokens_file beside it, or start with --insecure";
+  const unsafe: { path: string[]; message: string }[] = [];
+  const { listen, tokensFile } = config.receive.otlp;
+  const exposed = listen.find(open);
+  if (exposed !== undefined && tokensFile === undefined) {
+    unsafe.push({ path: ["receive", "otlp", "listen"], message: `${exposed} ${mend}` });
+  }
+  if (open(config.api.listen) && config.api.tokensFile === undefined) {
+    unsafe.push({ path: ["api", "listen"], message: `${config.api.listen} ${mend}` });
+  }
+  return unsafe;
+}
+
+/** What one of ajv's errors means to the person who wrote the file. `message` is undefined for follow-up errors. */
+function explain(error: ErrorObject): { path: string[]; message: string | undefined } {
+  const path = error.instancePath.split("/").slice(1);
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case "additionalProperties": {
+      const key = String(params["additionalProperty"]);
+      const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
+      const full = [...path, key];
+      const instead = keysNotServed[full.join(".")];
+      if (instead !== undefined) return { path: full, message: `not available in this version; ${instead}` };
+      const near = nearest(key, known);
+      const hint = near === undefined ? `known here: ${known.join(", ")}` : `did you mean ${near}?`;
+      return { path: full, message: `unknown key; ${hint}` };
+    }
+    case "format":
+      return { path, message: `${show(error.data)} is ${formatMeaning[String(params["format"])]}` };
+    case "enum":
+      return {
+        path,
+        message: `${show(error.data)} is none of ${(params["allowedValues"] as unknown[]).join(", ")}`,
+      };
+    case "type":
+      return { path, message: `${show(error.data)} should be ${[params["type"]].flat().join(" or ")}` };
+    case "required":
+      return { path, message: `lacks the key ${String(params["missingProperty"])}` };
+    case "pattern":
+    case "propertyNames":
+      return {
+        path,
+        message:
+          error.keyword === "pattern"
+            ? undefined
+            : `the name ${String(params["propertyName"])} should be lower-case letters, digits, _ and -`,
+      };
+    case "anyOf":
+      return { path, message: undefined };
+    default:
+      return { path, message: error.message };
+  }
+}
+
+const formatMeaning: Readonly<Record<string, string>> = {
+  size: "no size; write a number with a unit, such as 64MiB or 10GiB",
+  duration: "no duration; write a number with a unit, such as 500ms, 15s or 1h30m",
+  address: "no address; write host:port, such as 127.0.0.1:4318",
+  "http-url": "no URL; write one that begins with http:// or https://",
+};
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** Where the path's last key stands in the text, or the nearest thing above it that does. */
+function offsetOf(document: Document, path: readonly string[]): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const key = path[length - 1]!;
+    const items = (parent as { items?: readonly unknown[] } | null | undefined)?.items ?? [];
+    for (const [index, item] of items.entries()) {
+      const pair = item as {
+        key?: { value?: string | number; range?: readonly number[] };
+        range?: readonly number[];
+      };
+      if (String(pair.key?.value ?? index) === key) return pair.key?.range?.[0] ?? pair.range?.[0] ?? 0;
+    }
+  }
+  return 0;
+}
+
+interface RawConfig {
+  receive: { otlp: { listen: string[]; request_size_max: string; tokens_file: string | null } };
+  journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
+  store: { retention: string; series_max: number };
+  export: Record<string, Omit<ExporterConfig, "name" | "timeoutMs"> & { timeout: string }>;
+  rules: { files: string[]; evaluation_interval: string };
+  notify: { webhook: string | null };
+  api: { listen: string; tokens_file: string | null; external_url: string | null };
+}
+
+function convert(raw: RawConfig): CollectorConfig {
+  const { receive, journal, store, rules, notify, api } = raw;
+  const half = parseSizeBytes(journal.size_max)! / 2;
+  const budget = (stream: Stream) => {
+    const own = journal.streams[stream].size_max;
+    return own === undefined ? half : parseSizeBytes(own)!;
+  };
+  return {
+    receive: {
+      otlp: {
+        listen: receive.otlp.listen,
+        requestSizeBytesMax: parseSizeBytes(receive.otlp.request_size_max)!,
+        tokensFile: receive.otlp.tokens_file ?? undefined,
+      },
+    },
+    journal: {
+      sizeBytesMax: {
+        spans: budget("spans"),
+        logs: budget("logs"),
+        metrics: budget("metrics"),
+        series: budget("series"),
+      },
+    },
+    store: { retentionMs: parseDurationMs(store.retention)!, seriesMax: store.series_max },
+    export: Object.entries(raw.export).map(([name, { timeout, ...exporter }]) => ({
+      ...exporter,
+      name,
+      timeoutMs: parseDurationMs(timeout)!,
+    })),
+    rules: { files: rules.files, evaluationIntervalMs: parseDurationMs(rules.evaluation_interval)! },
+    notify: { webhook: notify.webhook ?? undefined },
+    api: {
+      listen: api.listen,
+      tokensFile: api.tokens_file ?? undefined,
+      externalUrl: api.external_url?.replace(/\/+$/, ""),
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/** Sizes: a number of bytes or a number with B, KiB, MiB, GiB, KB, MB, GB. */
+const size = { type: "string", format: "size" } as const;
+/** Durations: Prometheus' form, such as 500ms, 15s, 1m30s, 2h. */
+const duration = { type: "string", format: "duration" } as const;
+/** host:port; an IPv6 host stands in brackets. Port 0 takes a free one. */
+const address = { type: "string", format: "address" } as const;
+const url = { type: "string", format: "http-url" } as const;
+const file = { type: ["string", "null"] } as const;
+
+const section = (properties: Record<string, object>): object => ({
+  type: "object",
+  additionalProperties: false,
+  default: {},
+  properties,
+});
+
+const streamBudget = section({ size_max: { ...size, description: "Disk that this stream may take." } });
+
+const exporter = {
+  type: "object",
+  additionalProperties: false,
+  required: ["type", "endpoint", "signals"],
+  properties: {
+    type: { enum: ["otlp_http"] },
+    endpoint: { ...url, description: "Base address; /v1/traces and so on are appended." },
+    signals: {
+      type: "array",
+      minItems: 1,
+      uniqueItems: true,
+      items: { enum: ["traces", "logs", "metrics"] },
+    },
+    compression: { enum: ["none", "gzip", "zstd"], default: "none" },
+    headers: { type: "object", additionalProperties: { type: "string" }, default: {} },
+    timeout: { ...duration, default: "10s" },
+  },
+};
+
+/** JSON Schema of the collector's configuration, with every default. Editors take it as it is. */
+export const configSchema: object = {
+  $schema: "http://json-schema.org/draft-07/schema#",
+  title: "Quartet collector",
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    receive: section({
+      otlp: section({
+        listen: {
+          type: "array",
+          items: address,
+          default: ["127.0.0.1:4317", "127.0.0.1:4318"],
+          description: "Addresses for OTLP. Beyond loopback tokens_file is required.",
+        },
+        request_size_max: { ...size, default: "64MiB", description: "Largest request after decompression." },
+        tokens_file: {
+          ...file,
+          default: null,
+          description: "One bearer token a line; read again when it changes.",
+        },
+      }),
+    }),
+    journal: section({
+      size_max: {
+        ...size,
+        default: "10GiB",
+        description: "Disk for all streams; each gets half unless it has its own.",
+      },
+      streams: section({
+        spans: streamBudget,
+        logs: streamBudget,
+        metrics: streamBudget,
+        series: streamBudget,
+      }),
+    }),
+    store: section({
+      retention: { ...duration, default: "6h", description: "How far back queries and rules see." },
+      series_max: { type: "integer", minimum: 1, default: 200_000 },
+    }),
+    export: {
+      type: "object",
+      default: {},
+      propertyNames: { pattern: "^[a-z][a-z0-9_-]*$" },
+      additionalProperties: exporter,
+    },
+    rules: section({
+      files: {
+        type: "array",
+        items: { type: "string" },
+        default: [],
+        description: "Prometheus rule files; * stands for any name.",
+      },
+      evaluation_interval: { ...duration, default: "15s" },
+    }),
+    notify: section({
+      webhook: {
+        anyOf: [url, { type: "null" }],
+        default: null,
+        description: "Gets Alertmanager's payload, version 4.",
+      },
+    }),
+    api: section({
+      listen: { ...address, default: "127.0.0.1:4004" },
+      tokens_file: { ...file, default: null, description: "Bearer tokens for the API; probes need none." },
+      external_url: {
+        anyOf: [url, { type: "null" }],
+        default: null,
+        description: "How people reach the API; links in alerts begin with it.",
+      },
+    }),
+  },
+};
+
+/** Keys of the documented shape that this version does not serve, each with what to do instead. */
+export const keysNotServed: Readonly<Record<string, string>> = {
+  "receive.zipkin": "send OTLP to receive.otlp instead",
+  "receive.otlp.tls": "end TLS in front of the collector, or bind to loopback",
+  "receive.otlp.cors_origins": "send from a server, not from a browser",
+  "notify.file": "use notify.webhook with the address of one receiver",
+};

@@ -1,0 +1,38 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findNode24 } from "./node24.js";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/**
+ * Runs the quartet command on Node 24, whatever Node we are, and ends as it ends.
+ * In a checkout it runs the sources; under node_modules, where Node strips no types, the built files.
+ * @param {readonly string[]} args arguments of the command
+ */
+export function launch(args) {
+  const node = findNode24(fileURLToPath(import.meta.url));
+  if (node === undefined) {
+    process.stderr.write(
+      `quartet needs Node 24 or later and runs on ${process.versions.node}, and npm brought no Node 24 for ${process.platform}-${process.arch}.\n` +
+        "Install Node 24 and run the same command again.\n",
+    );
+    process.exitCode = 1;
+    return;
+  }
+  const source = join(here, "..", "src", "main.ts");
+  const isCheckout = !here.includes(`${sep}node_modules${sep}`) && existsSync(source);
+  const entry = isCheckout ? ["--conditions=quartet-source", source] : [join(here, "..", "dist", "main.js")];
+  // The channel tells the child of our death, also by kill -9: it ends itself then.
+  const child = spawn(node, [...entry, ...args], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    process.stderr.write(`quartet could not start ${node}: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  child.on("exit", (code, signal) => {
+    process.exitCode = code ?? (signal === "SIGINT" ? 130 : 1);
+    process.removeAllListeners("SIGINT").removeAllListeners("SIGTERM").removeAllListeners("SIGHUP");
+  });
+}
