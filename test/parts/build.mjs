@@ -1,0 +1,261 @@
+// Prepares the real parts of tests: builds missing Go programs into a cache, finds (under CI as root: installs) the browser.
+// Runs under Node 20 before node_modules exist. By hand: node test/parts/build.mjs [NAME…]
+import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, realpathSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import {
+  chromiumInstall,
+  goPartNames,
+  goParts,
+  locateChromium,
+  locatePart,
+  missingReason,
+  partsDir,
+} from "./catalogue.mjs";
+import { killCommands, runCommand } from "./command.mjs";
+import { takeLock } from "./lock.mjs";
+
+const buildDeadlineMs = 20 * 60_000;
+const installDeadlineMs = 10 * 60_000;
+const lockDeadlineMs = 60 * 60_000;
+const waitLogIntervalMs = 30_000;
+
+/**
+ * @typedef {import("./catalogue.mjs").PartName} PartName
+ * @typedef {import("./catalogue.mjs").GoPartName} GoPartName
+ * @typedef {{ name: PartName, version: string, state: "cached" | "built" | "missing", durationMs: number, reason?: string }} PreparedPart
+ */
+
+/**
+ * Makes every part (or those named) ready and says for each how it went. Never throws because of a part: one that cannot be
+ * had is "missing" with its reason, and its suites say so. Bounded: 20 minutes a build, 10 the browser's installation.
+ * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv, names?: readonly string[] }} [settings]
+ * @returns {Promise<readonly PreparedPart[]>}
+ */
+export async function prepareParts({ log = console.log, env = process.env, names } = {}) {
+  const isWanted = (/** @type {string} */ name) =>
+    names === undefined || names.length === 0 || names.includes(name);
+  const wanted = goPartNames.filter(isWanted);
+  /** @type {PreparedPart[]} */
+  const prepared = [];
+  /** @param {PreparedPart} part */
+  const report = (part) => {
+    prepared.push(part);
+    log(progressLine(part));
+  };
+  /** @param {GoPartName} name */
+  const reportCached = (name) =>
+    report({ name, version: locatePart(name, env).version, state: "cached", durationMs: 0 });
+  const isBuilt = (/** @type {GoPartName} */ name) => existsSync(locatePart(name, env).path);
+
+  for (const name of wanted.filter(isBuilt)) reportCached(name);
+  const unbuilt = wanted.filter((name) => !isBuilt(name));
+  if (unbuilt.length > 0) await buildUnderLock(unbuilt, { log, env, report });
+  if (isWanted("chromium")) report(await prepareChromium({ log, env }));
+  return prepared;
+}
+
+/**
+ * @param {readonly GoPartName[]} names
+ * @param {{ log: (line: string) => void, env: NodeJS.ProcessEnv, report: (part: PreparedPart) => void }} settings
+ */
+async function buildUnderLock(names, { log, env, report }) {
+  /** @param {GoPartName} name @param {string} reason */
+  const reportMissing = (name, reason) =>
+    report({ name, version: locatePart(name, env).version, state: "missing", durationMs: 0, reason });
+  const go = await runCommand("go", ["env", "GOVERSION"], { env, deadlineMs: 60_000 });
+  const root = partsDir(env);
+  try {
+    await mkdir(root, { recursive: true });
+  } catch (error) {
+    for (const name of names)
+      reportMissing(name, `the cache cannot be made: ${String(error)} (set QUARTET_PARTS_DIR)`);
+    return;
+  }
+  if (go.kind === "failed") {
+    for (const name of names) {
+      const reason = "Go is not installed (https://go.dev/dl), or go is not on the PATH";
+      await writeFile(locatePart(name, env).reason, reason);
+      reportMissing(name, reason);
+    }
+    return;
+  }
+  let loggedMs = 0;
+  const free = await takeLock(join(root, "lock"), {
+    deadlineMs: lockDeadlineMs,
+    onWait: (waitedMs, owner) => {
+      if (waitedMs < loggedMs) return;
+      loggedMs = waitedMs + waitLogIntervalMs;
+      log(`parts: waiting for ${owner}, which is building them (${seconds(waitedMs)})`);
+    },
+  });
+  if (free === undefined) {
+    for (const name of names) reportMissing(name, `another run held ${join(root, "lock")} for too long`);
+    return;
+  }
+  // Only the owner of the lock works here, so what a killed run left can go. On the cache's own disk, for the rename's sake.
+  const work = join(root, "work");
+  const leave = leaveOnSignal(work, join(root, "lock"));
+  try {
+    await rm(work, { recursive: true, force: true });
+    await mkdir(join(work, "tmp"), { recursive: true });
+    for (const name of names) {
+      report(
+        existsSync(locatePart(name, env).path)
+          ? cached(name, env)
+          : await buildPart(name, { work, log, env }),
+      );
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true, maxRetries: 5 });
+    leave.cancel();
+    await free();
+  }
+}
+
+/** @param {GoPartName} name @param {NodeJS.ProcessEnv} env @returns {PreparedPart} */
+function cached(name, env) {
+  return { name, version: locatePart(name, env).version, state: "cached", durationMs: 0 };
+}
+
+/**
+ * @param {GoPartName} name
+ * @param {{ work: string, log: (line: string) => void, env: NodeJS.ProcessEnv }} settings
+ * @returns {Promise<PreparedPart>}
+ */
+async function buildPart(name, { work, log, env }) {
+  /** @type {import("./catalogue.mjs").GoPart} */
+  const part = goParts[name];
+  const { version, variables, moduleDir, dir, binary } = locatePart(name, env);
+  const beganMs = performance.now();
+  const output = join(work, basename(dir));
+  const goEnv = {
+    ...env,
+    CGO_ENABLED: "0",
+    GOWORK: "off",
+    GOFLAGS: "-buildvcs=false",
+    GOCACHE: join(work, "go-build"),
+    GOTMPDIR: join(work, "tmp"),
+  };
+  const linker = [
+    "-s",
+    "-w",
+    ...Object.entries(variables).map(([variable, value]) => `-X=${variable}=${value}`),
+  ].join(" ");
+  const args = [
+    "build",
+    "-trimpath",
+    "-mod=readonly",
+    `-ldflags=${linker}`,
+    ...(part.tags ? [`-tags=${part.tags}`] : []),
+  ];
+  const options = { cwd: moduleDir, env: goEnv, deadlineMs: buildDeadlineMs };
+  log(`${label(name, version)} building`);
+  const onLife = (/** @type {number} */ ranMs) =>
+    log(`${label(name, version)} still building, ${seconds(ranMs)}`);
+  let outcome = await runCommand("go", [...args, "-o", join(output, binary), part.command], {
+    ...options,
+    onLife,
+  });
+  if (outcome.kind === "done" && part.files)
+    outcome = await copyModuleFiles(part, part.files, output, options);
+  const durationMs = performance.now() - beganMs;
+  if (outcome.kind === "failed")
+    return { name, version, state: "missing", durationMs, reason: outcome.reason };
+  await rename(output, dir);
+  return { name, version, state: "built", durationMs };
+}
+
+/**
+ * @param {import("./catalogue.mjs").GoPart} part
+ * @param {readonly string[]} files
+ * @param {string} output
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv, deadlineMs: number }} options
+ */
+async function copyModuleFiles(part, files, output, options) {
+  const listed = await runCommand("go", ["list", "-m", "-f", "{{.Dir}}", part.modulePath], options);
+  if (listed.kind === "failed") return listed;
+  for (const file of files) await copyFile(join(listed.stdout.trim(), file), join(output, basename(file)));
+  return listed;
+}
+
+/** Ends the builds and leaves nothing half-done behind when the run is interrupted. @param {string} work @param {string} lock */
+function leaveOnSignal(work, lock) {
+  let isLeaving = false;
+  /** @param {NodeJS.Signals} signal */
+  const onSignal = (signal) => {
+    isLeaving = true;
+    cancel();
+    killCommands();
+    rmSync(work, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(lock, { force: true });
+    process.kill(process.pid, signal);
+  };
+  const cancel = () => {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return { cancel, isLeaving: () => isLeaving };
+}
+
+/** @param {{ log: (line: string) => void, env: NodeJS.ProcessEnv }} settings @returns {Promise<PreparedPart>} */
+async function prepareChromium({ log, env }) {
+  const name = "chromium";
+  const beganMs = performance.now();
+  const found = locateChromium(env);
+  if (found) return { name, version: found, state: "cached", durationMs: 0 };
+  const mayInstall = env["CI"] === "true" && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
+  if (!mayInstall)
+    return { name, version: "", state: "missing", durationMs: 0, reason: missingReason(name, env) ?? "" };
+  const options = {
+    env: { ...env, DEBIAN_FRONTEND: "noninteractive" },
+    deadlineMs: installDeadlineMs,
+    onLife: (/** @type {number} */ ranMs) => log(`${label(name, "")} still installing, ${seconds(ranMs)}`),
+  };
+  log(`${label(name, "")} installing the Debian package`);
+  for (const args of [["update"], ["install", "-y", "--no-install-recommends", "chromium"]]) {
+    const outcome = await runCommand("apt-get", args, options);
+    const durationMs = performance.now() - beganMs;
+    if (outcome.kind === "failed")
+      return { name, version: "", state: "missing", durationMs, reason: outcome.reason };
+  }
+  const path = locateChromium(env);
+  const durationMs = performance.now() - beganMs;
+  if (path) return { name, version: path, state: "built", durationMs };
+  return {
+    name,
+    version: "",
+    state: "missing",
+    durationMs,
+    reason: `it is not there after: ${chromiumInstall}`,
+  };
+}
+
+/** @param {PreparedPart} part */
+function progressLine({ name, version, state, durationMs, reason }) {
+  const outcome = {
+    cached: "cached",
+    built: `built in ${seconds(durationMs)}`,
+    missing: `missing: ${reason}`,
+  }[state];
+  return `${label(name, version)} ${outcome}`;
+}
+
+/** @param {string} name @param {string} version */
+function label(name, version) {
+  return `part ${[name, version].filter(Boolean).join(" ")}:`;
+}
+
+/** @param {number} durationMs */
+function seconds(durationMs) {
+  return `${Math.round(durationMs / 1000)} s`;
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const parts = await prepareParts({ names: process.argv.slice(2) });
+  process.exitCode = parts.some(({ state }) => state === "missing") ? 1 : 0;
+}

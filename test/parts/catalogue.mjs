@@ -1,0 +1,190 @@
+// Plain JavaScript that Node 20 runs without node_modules: what the parts are and where their binaries lie.
+// Both the build (before `npm ci`) and the suites (index.ts) read it, so that they never disagree about a path.
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const kubernetes = { folder: "kubernetes", modulePath: "k8s.io/kubernetes" };
+// A build from the module proxy has no git tags to take its version from; clients and checks read it from /version.
+const kubernetesVersion = "k8s.io/component-base/version";
+const prometheus = {
+  folder: "prometheus",
+  modulePath: "github.com/prometheus/prometheus",
+  tags: "netgo,remove_all_sd",
+};
+
+/**
+ * @typedef {object} GoPart
+ * @property {string} folder      the folder here that holds go.mod and go.sum
+ * @property {string} modulePath  the module whose version is the part's version
+ * @property {string} command     the package to build
+ * @property {string} [tags]      build tags
+ * @property {(version: string) => Record<string, string>} [variables]  string variables that the linker sets
+ * @property {readonly string[]} [files]  files of the module that are copied beside the binary
+ */
+
+/** In the order of building: what many suites need, and what is quick, comes first. */
+export const goParts = /** @satisfies {Record<string, GoPart>} */ ({
+  telemetrygen: {
+    folder: "telemetrygen",
+    modulePath: "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen",
+    command: "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen",
+  },
+  etcd: { folder: "etcd", modulePath: "go.etcd.io/etcd/server/v3", command: "go.etcd.io/etcd/server/v3" },
+  prometheus: {
+    ...prometheus,
+    command: "github.com/prometheus/prometheus/cmd/prometheus",
+    variables: prometheusVariables,
+  },
+  promtool: {
+    ...prometheus,
+    command: "github.com/prometheus/prometheus/cmd/promtool",
+    variables: prometheusVariables,
+  },
+  jaeger: {
+    folder: "jaeger",
+    modulePath: "github.com/jaegertracing/jaeger",
+    command: "github.com/jaegertracing/jaeger/cmd/jaeger",
+  },
+  "kube-apiserver": {
+    ...kubernetes,
+    command: "k8s.io/kubernetes/cmd/kube-apiserver",
+    variables: kubernetesVariables,
+  },
+  "kube-controller-manager": {
+    ...kubernetes,
+    command: "k8s.io/kubernetes/cmd/kube-controller-manager",
+    variables: kubernetesVariables,
+  },
+  "kube-scheduler": {
+    ...kubernetes,
+    command: "k8s.io/kubernetes/cmd/kube-scheduler",
+    variables: kubernetesVariables,
+  },
+  kwok: {
+    folder: "kwok",
+    modulePath: "sigs.k8s.io/kwok",
+    command: "sigs.k8s.io/kwok/cmd/kwok",
+    // Without stages kwok exits with "no stages found".
+    files: [
+      "kustomize/stage/node/fast/node-initialize.yaml",
+      "kustomize/stage/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+      "kustomize/stage/pod/fast/pod-ready.yaml",
+      "kustomize/stage/pod/fast/pod-complete.yaml",
+      "kustomize/stage/pod/fast/pod-delete.yaml",
+    ],
+  },
+});
+
+/** @typedef {keyof typeof goParts} GoPartName */
+/** @typedef {GoPartName | "chromium"} PartName */
+
+export const goPartNames = /** @type {readonly GoPartName[]} */ (Object.keys(goParts));
+
+/** @param {string} version */
+function kubernetesVariables(version) {
+  const [major = "", minor = ""] = version.slice(1).split(".");
+  return {
+    [`${kubernetesVersion}.gitVersion`]: version,
+    [`${kubernetesVersion}.gitMajor`]: major,
+    [`${kubernetesVersion}.gitMinor`]: minor,
+    [`${kubernetesVersion}.gitTreeState`]: "clean",
+  };
+}
+
+/** Prometheus 3.14.0 is published as module v0.314.0. @param {string} version */
+function prometheusVariables(version) {
+  const [, packed = "", patch = ""] = version.split(".");
+  return {
+    "github.com/prometheus/common/version.Version": `${packed.slice(0, -2)}.${Number(packed.slice(-2))}.${patch}`,
+  };
+}
+
+/** The cache, outside of every checkout. @param {NodeJS.ProcessEnv} [env] */
+export function partsDir(env = process.env) {
+  if (env["QUARTET_PARTS_DIR"]) return env["QUARTET_PARTS_DIR"];
+  return join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "quartet", "parts");
+}
+
+/**
+ * Where a part lies: `DIR/NAME@VERSION-HASH/NAME`. HASH covers go.mod, go.sum, the flags and the machine's kind, so that a
+ * changed module is built anew and two checkouts of different age can share the cache.
+ * `reason` is a file beside it, holding why the last build failed.
+ * @param {GoPartName} name
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function locatePart(name, env = process.env) {
+  /** @type {GoPart} */
+  const part = goParts[name];
+  const moduleDir = join(fileURLToPath(new URL(".", import.meta.url)), part.folder);
+  const goMod = readFileSync(join(moduleDir, "go.mod"), "utf8");
+  const goSum = readFileSync(join(moduleDir, "go.sum"), "utf8");
+  const version = versionOf(part.modulePath, goMod);
+  const variables = part.variables?.(version) ?? {};
+  const hash = createHash("sha256");
+  for (const text of [goMod, goSum, JSON.stringify([part, variables]), process.platform, process.arch]) {
+    hash.update(text).update("\0");
+  }
+  const dir = join(partsDir(env), `${name}@${version}-${hash.digest("hex").slice(0, 10)}`);
+  const binary = process.platform === "win32" ? `${name}.exe` : name;
+  return {
+    name,
+    version,
+    variables,
+    moduleDir,
+    dir,
+    binary,
+    path: join(dir, binary),
+    reason: `${dir}.missing`,
+  };
+}
+
+/** @param {string} modulePath @param {string} goMod */
+function versionOf(modulePath, goMod) {
+  for (const line of goMod.split("\n")) {
+    const [path, version] = line
+      .replace(/^require /, "")
+      .trim()
+      .split(/\s+/);
+    if (version?.startsWith("v") && (path === modulePath || path?.startsWith(`${modulePath}/`)))
+      return version;
+  }
+  throw new Error(`test/parts: go.mod does not require ${modulePath}`);
+}
+
+const chromiumPaths = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/** The browser's path: `$CHROMIUM` or a usual place; undefined when there is none. @param {NodeJS.ProcessEnv} [env] */
+export function locateChromium(env = process.env) {
+  return [env["CHROMIUM"], ...chromiumPaths].find((path) => path && existsSync(path));
+}
+
+export const chromiumInstall =
+  "sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium";
+
+/**
+ * Why a part cannot be used, in one line; undefined when it can.
+ * @param {PartName} name
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function missingReason(name, env = process.env) {
+  if (name === "chromium") {
+    return locateChromium(env)
+      ? undefined
+      : `no Chromium was found (install it with: ${chromiumInstall}, or set CHROMIUM)`;
+  }
+  const { path, reason } = locatePart(name, env);
+  if (existsSync(path)) return undefined;
+  return existsSync(reason)
+    ? readFileSync(reason, "utf8").trim()
+    : "it was not built yet (run: node test/parts/build.mjs)";
+}

@@ -1,0 +1,8 @@
+//go:build tools
+
+// Package tools names the commands that are built from this module, so that go.sum covers them.
+package tools
+
+import (
+	_ "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen"
+)
