@@ -1,0 +1,176 @@
+import { timingSafeEqual, createHash } from "node:crypto";
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { CollectorError } from "../model/index.ts";
+import type { Log } from "../telemetry/index.ts";
+import { failure, failureOf, type Answer } from "./answer.ts";
+import { ParameterError, type Parameters } from "./parameters.ts";
+
+/** Data endpoints below /api; each takes GET and POST with a form, but where marked. */
+export const endpoints = {
+  "/api/v1/query": "query",
+  "/api/v1/query_range": "query_range",
+  "/api/v1/query_exemplars": "query_exemplars",
+  "/api/v1/format_query": "format_query",
+  "/api/v1/labels": "labels",
+  "/api/v1/label/:name/values": "label_values",
+  "/api/v1/series": "series",
+  "/api/v1/metadata": "metadata",
+  "/api/v1/rules": "rules",
+  "/api/v1/alerts": "alerts",
+  "/api/v1/status/buildinfo": "buildinfo",
+  "/api/v3/traces/:trace_id": "trace",
+} as const;
+
+export type Endpoint = (typeof endpoints)[keyof typeof endpoints];
+
+export interface Page {
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface ApiSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Empty = no token needed. */
+  readonly tokens: () => readonly string[];
+  /** Answers a data endpoint, in whatever thread has the data. `signal` aborts when the client leaves. */
+  readonly answer: (endpoint: Endpoint, parameters: Parameters, signal: AbortSignal) => Promise<Answer>;
+  /** What keeps the collector from being ready; [] = ready. */
+  readonly notReady: () => readonly string[];
+  /** The exposition of every thread's metrics. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  readonly pages: readonly Page[];
+  readonly log: Log;
+}
+
+export interface Api {
+  /** Resolves with the port, also when 0 was asked for. */
+  start(): Promise<{ readonly port: number }>;
+  stop(): Promise<void>;
+}
+
+const bodySizeBytesMax = 1024 * 1024;
+
+/** The API's front: probes, metrics, Prometheus' HTTP API, pages. It holds no data: every endpoint is answered elsewhere. */
+export function createApi(settings: ApiSettings): Api {
+  const { host, port, log } = settings;
+  const server = fastify({ bodyLimit: bodySizeBytesMax, forceCloseConnections: true });
+  server.addContentTypeParser(
+    "application/x-www-form-urlencoded",
+    { parseAs: "string" },
+    (_request, body, done) => {
+      done(null, [...new URLSearchParams(body as string)]);
+    },
+  );
+  server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+    const statusCode = error.statusCode ?? 500;
+    if (statusCode >= 500) log.error("the API failed", { path: request.url, error });
+    void reply
+      .code(statusCode)
+      .send({ status: "error", errorType: statusCode < 500 ? "bad_data" : "internal", error: error.message });
+  });
+  server.setNotFoundHandler((request, reply) => {
+    void send(
+      reply,
+      failure("not_found", `there is nothing at ${request.method} ${request.url.split("?")[0]}`),
+    );
+  });
+  serveProbes(server, settings);
+  server.register(async (guarded) => {
+    guarded.addHook("onRequest", async (request, reply) => requireToken(request, reply, settings.tokens()));
+    serveData(guarded, settings);
+    for (const page of settings.pages) {
+      guarded.get(page.path, (_request, reply) => reply.type(page.contentType).send(page.body));
+    }
+  });
+  return {
+    async start() {
+      try {
+        await server.listen({ host, port });
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
+        throw new CollectorError(
+          "QUARTET_ADDRESS_IN_USE",
+          `${host}:${port} is in use: stop the other program or set api.listen to another address`,
+          { cause },
+        );
+      }
+      const address = server.server.address();
+      return { port: typeof address === "object" && address !== null ? address.port : port };
+    },
+    stop: () => server.close(),
+  };
+}
+
+/** Probe paths need no token: a kubelet has none. */
+function serveProbes(server: FastifyInstance, { notReady }: ApiSettings): void {
+  server.get("/-/healthy", (_request, reply) => reply.type("text/plain").send("Quartet is Healthy.\n"));
+  server.get("/-/ready", (_request, reply) => {
+    const reasons = notReady();
+    if (reasons.length === 0) return reply.type("text/plain").send("Quartet is Ready.\n");
+    return reply
+      .code(503)
+      .type("text/plain")
+      .send(`Quartet is not ready: ${reasons.join("; ")}\n`);
+  });
+}
+
+function serveData(server: FastifyInstance, { answer, metrics }: ApiSettings): void {
+  server.get("/metrics", async (_request, reply) => {
+    const { contentType, body } = await metrics();
+    return reply.type(contentType).send(body);
+  });
+  for (const [path, endpoint] of Object.entries(endpoints)) {
+    server.route({
+      method: ["GET", "POST"],
+      url: path,
+      handler: async (request, reply) => {
+        const leaving = new AbortController();
+        reply.raw.once("close", () => leaving.abort());
+        try {
+          return await send(reply, await answer(endpoint, parametersOf(request), leaving.signal));
+        } catch (error) {
+          if (error instanceof ParameterError) return await send(reply, failure("bad_data", error.message));
+          return await send(reply, failureOf(error));
+        }
+      },
+    });
+  }
+}
+
+/** Form first, then query string, then path: the order in which Go's FormValue looks. */
+function parametersOf(request: FastifyRequest): Parameters {
+  const query = request.url.split("?").slice(1).join("?");
+  const form = Array.isArray(request.body) ? (request.body as [string, string][]) : [];
+  return [
+    ...form,
+    ...new URLSearchParams(query),
+    ...Object.entries(request.params as Record<string, string>),
+  ];
+}
+
+function send(reply: FastifyReply, { statusCode, body }: Answer): FastifyReply {
+  return reply.code(statusCode).type("application/json").send(body);
+}
+
+async function requireToken(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  tokens: readonly string[],
+): Promise<void> {
+  if (tokens.length === 0) return;
+  const given = /^Bearer\s+(.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
+  // Digests have one length, so that comparing takes the same time whatever was sent.
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  const isKnown = tokens.map((token) => timingSafeEqual(digest(token), digest(given))).includes(true);
+  if (isKnown) return;
+  await reply
+    .code(401)
+    .header("www-authenticate", "Bearer")
+    .send({
+      status: "error",
+      errorType: "unauthorized",
+      error: "send one of the tokens of api.tokens_file as a bearer token",
+    });
+}

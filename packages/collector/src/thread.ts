@@ -1,0 +1,91 @@
+import type { MessagePort, Worker } from "node:worker_threads";
+import { CollectorError, type ErrorCode } from "./model/index.ts";
+
+type Handler = (params: never, isCancelled: () => boolean) => unknown;
+
+interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly params: unknown;
+  /** One Int32: 1 once the caller gave up. A busy worker reads no messages, but it can read memory. */
+  readonly cancelled: SharedArrayBuffer;
+}
+
+type Reply =
+  | { readonly id: number; readonly kind: "value"; readonly value: unknown }
+  | {
+      readonly id: number;
+      readonly kind: "error";
+      readonly message: string;
+      readonly code: ErrorCode | undefined;
+    };
+
+/** The methods of another thread. */
+export interface Remote {
+  /**
+   * Calls a method there. Arguments and result are copied (shared memory is shared).
+   * @throws CollectorError as the method threw it; Error when the thread is gone.
+   */
+  call<T>(method: string, params?: unknown, signal?: AbortSignal): Promise<T>;
+}
+
+/** Answers calls that come in on a port. Each handler gets the parameters and a cheap test of cancellation. */
+export function serveCalls(port: MessagePort, handlers: Readonly<Record<string, Handler>>): void {
+  const answer = async ({ id, method, params, cancelled }: Call): Promise<void> => {
+    const flag = new Int32Array(cancelled);
+    try {
+      const handler = handlers[method];
+      if (handler === undefined) throw new Error(`this thread has no method ${method}`);
+      const value = await handler(params as never, () => Atomics.load(flag, 0) === 1);
+      port.postMessage({ id, kind: "value", value } satisfies Reply);
+    } catch (error) {
+      const code = error instanceof CollectorError ? error.code : undefined;
+      const message = error instanceof Error ? error.message : String(error);
+      port.postMessage({ id, kind: "error", message, code } satisfies Reply);
+    }
+  };
+  port.on("message", (call: Call) => void answer(call));
+}
+
+/** The methods that the worker serves with `serveCalls`. Calls under way fail when the worker ends. */
+export function connectThread(worker: Worker): Remote {
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let nextId = 1;
+  let endedBecause: string | undefined;
+  worker.on("message", (reply: Reply) => {
+    const caller = waiting.get(reply.id);
+    if (caller === undefined) return;
+    waiting.delete(reply.id);
+    if (reply.kind === "value") caller.resolve(reply.value);
+    else
+      caller.reject(
+        reply.code === undefined ? new Error(reply.message) : new CollectorError(reply.code, reply.message),
+      );
+  });
+  const end = (reason: string) => {
+    endedBecause ??= reason;
+    for (const caller of waiting.values()) caller.reject(new Error(endedBecause));
+    waiting.clear();
+  };
+  worker.on("error", (error: Error) => end(`the thread failed: ${error.message}`));
+  worker.on("exit", () => end("the thread has ended"));
+  return {
+    async call<T>(method: string, params: unknown = {}, signal?: AbortSignal): Promise<T> {
+      if (endedBecause !== undefined) throw new Error(endedBecause);
+      const id = nextId;
+      nextId += 1;
+      const cancelled = new SharedArrayBuffer(4);
+      const cancel = () => Atomics.store(new Int32Array(cancelled), 0, 1);
+      if (signal?.aborted === true) cancel();
+      signal?.addEventListener("abort", cancel);
+      try {
+        return await new Promise<T>((resolve, reject) => {
+          waiting.set(id, { resolve, reject });
+          worker.postMessage({ id, method, params, cancelled } satisfies Call);
+        });
+      } finally {
+        signal?.removeEventListener("abort", cancel);
+      }
+    },
+  };
+}
