@@ -45,14 +45,18 @@ export async function prepareParts({ log = console.log, env = process.env, names
     prepared.push(part);
     log(progressLine(part));
   };
-  /** @param {GoPartName} name */
-  const reportCached = (name) =>
-    report({ name, version: locatePart(name, env).version, state: "cached", durationMs: 0 });
   const isBuilt = (/** @type {GoPartName} */ name) => existsSync(locatePart(name, env).path);
 
-  for (const name of wanted.filter(isBuilt)) reportCached(name);
+  for (const name of wanted.filter(isBuilt)) report(cached(name, env));
   const unbuilt = wanted.filter((name) => !isBuilt(name));
-  if (unbuilt.length > 0) await buildUnderLock(unbuilt, { log, env, report });
+  try {
+    if (unbuilt.length > 0) await buildUnderLock(unbuilt, { log, env, report });
+  } catch (error) {
+    // The disk is full, the cache is not ours to write: the suites without parts shall run all the same.
+    const reason = `the cache ${partsDir(env)} cannot be filled: ${String(error)} (QUARTET_PARTS_DIR moves it)`;
+    const isReported = (/** @type {string} */ name) => prepared.some((part) => part.name === name);
+    for (const name of unbuilt.filter((name) => !isReported(name))) report(missing(name, env, reason));
+  }
   if (isWanted("chromium")) report(await prepareChromium({ log, env }));
   return prepared;
 }
@@ -62,23 +66,14 @@ export async function prepareParts({ log = console.log, env = process.env, names
  * @param {{ log: (line: string) => void, env: NodeJS.ProcessEnv, report: (part: PreparedPart) => void }} settings
  */
 async function buildUnderLock(names, { log, env, report }) {
-  /** @param {GoPartName} name @param {string} reason */
-  const reportMissing = (name, reason) =>
-    report({ name, version: locatePart(name, env).version, state: "missing", durationMs: 0, reason });
   const go = await runCommand("go", ["env", "GOVERSION"], { env, deadlineMs: 60_000 });
   const root = partsDir(env);
-  try {
-    await mkdir(root, { recursive: true });
-  } catch (error) {
-    for (const name of names)
-      reportMissing(name, `the cache cannot be made: ${String(error)} (set QUARTET_PARTS_DIR)`);
-    return;
-  }
+  await mkdir(root, { recursive: true });
   if (go.kind === "failed") {
+    const reason = "Go is not installed (https://go.dev/dl), or go is not on the PATH";
     for (const name of names) {
-      const reason = "Go is not installed (https://go.dev/dl), or go is not on the PATH";
       await writeFile(locatePart(name, env).reason, reason);
-      reportMissing(name, reason);
+      report(missing(name, env, reason));
     }
     return;
   }
@@ -88,13 +83,10 @@ async function buildUnderLock(names, { log, env, report }) {
     onWait: (waitedMs, owner) => {
       if (waitedMs < loggedMs) return;
       loggedMs = waitedMs + waitLogIntervalMs;
-      log(`parts: waiting for ${owner}, which is building them (${seconds(waitedMs)})`);
+      log(`waiting for ${owner}, which is building them (${seconds(waitedMs)})`);
     },
   });
-  if (free === undefined) {
-    for (const name of names) reportMissing(name, `another run held ${join(root, "lock")} for too long`);
-    return;
-  }
+  if (free === undefined) throw new Error(`another run held ${join(root, "lock")} for too long`);
   // Only the owner of the lock works here, so what a killed run left can go. On the cache's own disk, for the rename's sake.
   const work = join(root, "work");
   const leave = leaveOnSignal(work, join(root, "lock"));
@@ -102,17 +94,25 @@ async function buildUnderLock(names, { log, env, report }) {
     await rm(work, { recursive: true, force: true });
     await mkdir(join(work, "tmp"), { recursive: true });
     for (const name of names) {
-      report(
-        existsSync(locatePart(name, env).path)
-          ? cached(name, env)
-          : await buildPart(name, { work, log, env }),
-      );
+      const { path, reason: reasonFile } = locatePart(name, env);
+      if (leave.isLeaving()) return;
+      const part = existsSync(path) ? cached(name, env) : await buildPart(name, { work, log, env });
+      // A build that this run itself cut off says nothing about the part.
+      if (leave.isLeaving()) return;
+      if (part.reason === undefined) await rm(reasonFile, { force: true });
+      else await writeFile(reasonFile, part.reason);
+      report(part);
     }
   } finally {
     await rm(work, { recursive: true, force: true, maxRetries: 5 });
     leave.cancel();
     await free();
   }
+}
+
+/** @param {GoPartName} name @param {NodeJS.ProcessEnv} env @param {string} reason @returns {PreparedPart} */
+function missing(name, env, reason) {
+  return { name, version: locatePart(name, env).version, state: "missing", durationMs: 0, reason };
 }
 
 /** @param {GoPartName} name @param {NodeJS.ProcessEnv} env @returns {PreparedPart} */
@@ -247,7 +247,7 @@ function progressLine({ name, version, state, durationMs, reason }) {
 
 /** @param {string} name @param {string} version */
 function label(name, version) {
-  return `part ${[name, version].filter(Boolean).join(" ")}:`;
+  return `${[name, version].filter(Boolean).join(" ")}:`;
 }
 
 /** @param {number} durationMs */

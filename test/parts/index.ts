@@ -1,0 +1,11 @@
+export { launchBrowser } from "./chromium.ts";
+export { clusterParts, startCluster } from "./cluster.ts";
+export type { ClusterSettings, StartedCluster } from "./cluster.ts";
+export type { ClusterAnswer, ClusterRequest } from "./cluster-request.ts";
+export { startJaeger } from "./jaeger.ts";
+export type { StartedJaeger } from "./jaeger.ts";
+export { describeWithParts, partMissingReason, partPath } from "./present.ts";
+export type { PartName } from "./present.ts";
+export { promtool, startPrometheus } from "./prometheus.ts";
+export type { PrometheusSettings, StartedPrometheus } from "./prometheus.ts";
+export { telemetrygen } from "./telemetrygen.ts";
