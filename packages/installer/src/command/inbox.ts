@@ -1,0 +1,67 @@
+import { InstallerError } from "../output/index.ts";
+import type { Command, CommandIo } from "./command.ts";
+import { parseFlags, parsePort } from "./flags.ts";
+import { formatAlert } from "./inbox/print.ts";
+import { startInbox, type Inbox } from "./inbox/server.ts";
+
+/** `quartet inbox`: a webhook that shows what it gets. */
+export const inboxCommand: Command = {
+  name: "inbox",
+  summary: "receive alert webhooks and show them in the terminal and on a page",
+  usage: `quartet inbox [--port 5001] [--host 127.0.0.1]
+
+Receives Alertmanager webhooks (payload version 4) on any path, prints each alert, and keeps the last 1,000.
+  /             a page that updates by itself
+  /api/alerts   the same as JSON, newest first
+
+  --port PORT   port to listen on (default 5001; 0 takes a free one)
+  --host HOST   address to listen on (default 127.0.0.1: this machine only)
+`,
+  async run(args, io) {
+    const { values } = parseFlags(args, {
+      port: { type: "string", default: "5001" },
+      host: { type: "string", default: "127.0.0.1" },
+    });
+    const inbox = await openInbox({ host: values.host, port: parsePort("--port", values.port), io });
+    io.stdout.write(`inbox: send webhooks to ${inbox.url}/ and look at ${inbox.url}\n\n`);
+    await aborted(io.signal);
+    await inbox.stop();
+    return 0;
+  },
+};
+
+/**
+ * An inbox that prints to the terminal.
+ * @throws InstallerError QUARTET_ADDRESS_IN_USE naming the flag.
+ */
+export async function openInbox(settings: {
+  readonly host: string;
+  readonly port: number;
+  readonly io: CommandIo;
+}): Promise<Inbox> {
+  const { host, port, io } = settings;
+  const isColoured = io.isTty && !io.env["NO_COLOR"];
+  try {
+    return await startInbox({
+      host,
+      port,
+      nowMs: () => Date.now(),
+      onAlert: (alert) => io.stdout.write(`${formatAlert(alert, isColoured)}\n`),
+    });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
+    throw new InstallerError(
+      "QUARTET_ADDRESS_IN_USE",
+      `port ${port} on ${host} is in use: choose another with --port`,
+      { cause },
+    );
+  }
+}
+
+/** Resolves once the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,53 @@
+import { runCollector } from "@quartet/collector";
+import type { Command } from "./command.ts";
+import { runDemo } from "./demo/demo.ts";
+import { parseFlags } from "./flags.ts";
+import { openInbox } from "./inbox.ts";
+
+/** `quartet up`: everything one machine needs. */
+export const upCommand: Command = {
+  name: "up",
+  summary: "run the collector with an inbox on this machine, or the demo",
+  usage: `quartet up [--config FILE] [--data-dir DIR] [--demo [--once]]
+
+Without --demo: runs the collector on its default ports, with an inbox as its webhook unless the configuration
+names one, and prints what a service needs to send to it.
+
+  --demo          run three services, break one, and show the alert arrive
+  --once          with --demo: unattended; the last line printed is JSON; exit 0 only if the alert fired and
+                  resolved and every acknowledged span is in the journal
+  --healthy-for S with --demo: seconds before the fault (default 15)
+  --config FILE   the collector's configuration (without --demo)
+  --data-dir DIR  where the journal lies (default ./quartet-data; the demo uses a temporary folder)
+`,
+  async run(args, io) {
+    const { values } = parseFlags(args, {
+      demo: { type: "boolean", default: false },
+      once: { type: "boolean", default: false },
+      "healthy-for": { type: "string", default: "15" },
+      config: { type: "string" },
+      "data-dir": { type: "string" },
+    });
+    if (values.demo) {
+      return await runDemo(
+        {
+          isOnce: values.once,
+          dataDir: values["data-dir"],
+          healthyMs: Number(values["healthy-for"]) * 1_000,
+        },
+        io,
+      );
+    }
+    await using stack = new AsyncDisposableStack();
+    let webhook: string | undefined;
+    if (values.config === undefined) {
+      const inbox = await openInbox({ host: "127.0.0.1", port: 5001, io });
+      stack.defer(() => inbox.stop());
+      webhook = `${inbox.url}/`;
+      io.stdout.write(`inbox: alerts arrive at ${inbox.url}\n`);
+    }
+    const configFlag = values.config === undefined ? [] : ["--config", values.config];
+    const dataFlag = values["data-dir"] === undefined ? [] : ["--data-dir", values["data-dir"]];
+    return await runCollector([...configFlag, ...dataFlag], io, { webhook });
+  },
+};

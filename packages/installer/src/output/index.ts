@@ -1,0 +1,1 @@
+export { InstallerError, UsageError, type InstallerErrorCode } from "./errors.ts";
