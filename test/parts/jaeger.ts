@@ -73,7 +73,13 @@ function buildConfig(ports: {
     },
     extensions: {
       jaeger_storage: { backends: { memory: { memory: { max_traces: 100_000 } } } },
-      jaeger_query: { storage: { traces: "memory" }, http: on(ports.queryHttp), grpc: on(ports.queryGrpc) },
+      jaeger_query: {
+        storage: { traces: "memory" },
+        // Else it sends traces of itself to port 4317, whoever listens there, and waits 10 s for that at the end.
+        enable_tracing: false,
+        http: on(ports.queryHttp),
+        grpc: on(ports.queryGrpc),
+      },
     },
     receivers: { otlp: { protocols: { http: on(ports.otlpHttp), grpc: on(ports.otlpGrpc) } } },
     exporters: { jaeger_storage_exporter: { trace_storage: "memory" } },

@@ -31,7 +31,7 @@ async function getJson(url: string): Promise<unknown> {
 
 describeWithParts("Prometheus", ["prometheus", "promtool"], () => {
   test("scrapes itself, evaluates a given rule, and is gone after stop", async () => {
-    const prometheus = await startPrometheus({
+    await using prometheus = await startPrometheus({
       config: { global: { scrape_interval: "200ms", evaluation_interval: "200ms" } },
       rules: { groups: [{ name: "g", rules: [{ alert: "Always", expr: "vector(1)" }] }] },
     });
@@ -77,7 +77,8 @@ describeWithParts("Jaeger and telemetrygen", ["jaeger", "telemetrygen"], () => {
   test.each(["http", "grpc"] as const)(
     "traces sent over %s are found by service, two at a time",
     async (protocol) => {
-      const [first, second] = await Promise.all([startJaeger(), startJaeger()]);
+      await using first = await startJaeger();
+      await using second = await startJaeger();
       const endpoint = protocol === "http" ? new URL(first.otlpHttpUrl).host : first.otlpGrpcAddress;
       const sent = await telemetrygen([
         "traces",
@@ -99,7 +100,7 @@ describeWithParts("Jaeger and telemetrygen", ["jaeger", "telemetrygen"], () => {
       );
       expect(traces).toHaveLength(3);
       expect(await getJson(`${first.queryUrl}/api/v3/services`)).toEqual({ services: ["shop"] });
-      expect(await getJson(`${second.queryUrl}/api/v3/services`)).toEqual({ services: [] });
+      expect(await getJson(`${second.queryUrl}/api/v3/services`)).toEqual({});
       await Promise.all([first.stop(), second.stop()]);
       expect([isAlive(first.pid), isAlive(second.pid)]).toEqual([false, false]);
     },
@@ -205,7 +206,7 @@ describeWithParts("A cluster", clusterParts, () => {
   });
 
   test("all five processes end with stop", async () => {
-    const second = await startCluster({ nodes: 0 });
+    await using second = await startCluster({ nodes: 0 });
     expect(second.pids.filter(isAlive)).toHaveLength(5);
     await second.stop();
     expect(second.pids.filter(isAlive)).toEqual([]);
