@@ -2,9 +2,9 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { freePort, openTempDir, startProcess, until, type StartedProcess } from "../support/index.ts";
+import { freePort, openTempDir, until, type StartedProcess } from "../support/index.ts";
+import { startApiServer, startControllers, startEtcd } from "./cluster-processes.ts";
 import { requestCluster, type ClusterAnswer, type ClusterRequest } from "./cluster-request.ts";
-import { partDir, partPath } from "./present.ts";
 
 export interface ClusterSettings {
   /** How many simulated nodes, named node-0, node-1, …; each has 8 CPUs, 32 GiB and room for 110 pods. */
@@ -103,116 +103,6 @@ async function writeSecrets(dir: string, token: string): Promise<void> {
   await writeFile(join(dir, "sa.pub"), publicKey);
   await writeFile(join(dir, "sa.key"), privateKey, { mode: 0o600 });
   await writeFile(join(dir, "tokens.csv"), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
-}
-
-function startEtcd({
-  dir,
-  clientPort,
-  peerPort,
-}: {
-  readonly dir: string;
-  readonly clientPort: number;
-  readonly peerPort: number;
-}): Promise<StartedProcess> {
-  const client = `http://127.0.0.1:${clientPort}`;
-  const peer = `http://127.0.0.1:${peerPort}`;
-  return startProcess({
-    name: "etcd",
-    command: partPath("etcd"),
-    args: [
-      `--data-dir=${join(dir, "etcd")}`,
-      `--listen-client-urls=${client}`,
-      `--advertise-client-urls=${client}`,
-      `--listen-peer-urls=${peer}`,
-      `--initial-advertise-peer-urls=${peer}`,
-      `--initial-cluster=default=${peer}`,
-      "--unsafe-no-fsync=true",
-    ],
-    ready: { url: `${client}/health` },
-    deadlineMs: 60_000,
-  });
-}
-
-function startApiServer({
-  dir,
-  clientPort,
-  port,
-  apiServerFlags,
-  request,
-}: {
-  readonly dir: string;
-  readonly clientPort: number;
-  readonly port: number;
-  readonly apiServerFlags: readonly string[];
-  readonly request: StartedCluster["request"];
-}): Promise<StartedProcess> {
-  return startProcess({
-    name: "kube-apiserver",
-    command: partPath("kube-apiserver"),
-    args: [
-      `--etcd-servers=http://127.0.0.1:${clientPort}`,
-      `--secure-port=${port}`,
-      "--bind-address=127.0.0.1",
-      `--cert-dir=${join(dir, "certs")}`,
-      `--service-account-key-file=${join(dir, "sa.pub")}`,
-      `--service-account-signing-key-file=${join(dir, "sa.key")}`,
-      "--service-account-issuer=https://kubernetes.default.svc",
-      "--service-cluster-ip-range=10.96.0.0/16",
-      `--token-auth-file=${join(dir, "tokens.csv")}`,
-      "--authorization-mode=RBAC",
-      "--allow-privileged=true",
-      "--anonymous-auth=false",
-      ...apiServerFlags,
-    ],
-    // A failing answer lists its checks, with "ok" in many lines; only the bare word means ready.
-    ready: { poll: async () => (await request({ path: "/readyz" })).text === "ok" },
-    deadlineMs: readyDeadlineMs,
-  });
-}
-
-function startControllers({
-  dir,
-  kubeconfigPath,
-}: {
-  readonly dir: string;
-  readonly kubeconfigPath: string;
-}): Promise<StartedProcess[]> {
-  const stages = [
-    "node-initialize",
-    "node-heartbeat-with-lease",
-    "pod-ready",
-    "pod-complete",
-    "pod-delete",
-  ].map((stage) => `--config=${join(partDir("kwok"), `${stage}.yaml`)}`);
-  return Promise.all([
-    startProcess({
-      command: partPath("kube-controller-manager"),
-      args: [
-        `--kubeconfig=${kubeconfigPath}`,
-        `--service-account-private-key-file=${join(dir, "sa.key")}`,
-        `--root-ca-file=${join(dir, "certs", "apiserver.crt")}`,
-        "--leader-elect=false",
-        "--secure-port=0",
-        "--use-service-account-credentials=true",
-        "--enable-hostpath-provisioner=true",
-      ],
-    }),
-    startProcess({
-      command: partPath("kube-scheduler"),
-      args: [`--kubeconfig=${kubeconfigPath}`, "--leader-elect=false", "--secure-port=0"],
-    }),
-    startProcess({
-      command: partPath("kwok"),
-      args: [
-        `--kubeconfig=${kubeconfigPath}`,
-        "--manage-all-nodes=true",
-        "--node-lease-duration-seconds=40",
-        ...stages,
-      ],
-      // It makes a folder of its own under the home folder.
-      env: { KWOK_WORKDIR: join(dir, "kwok") },
-    }),
-  ]);
 }
 
 function buildKubeconfig({

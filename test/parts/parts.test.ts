@@ -86,6 +86,7 @@ describeWithParts("Jaeger and telemetrygen", ["jaeger", "telemetrygen"], () => {
         "--otlp-insecure",
         `--otlp-endpoint=${endpoint}`,
         "--traces=3",
+        "--rate=0",
         "--service=shop",
       ]);
       expect(sent).toMatchObject({ code: 0 });

@@ -104,26 +104,30 @@ test("only the last MiB of output is kept", async () => {
 });
 
 test.skipIf(process.platform === "win32")(
-  "a child dies with its parent, even when that is killed with -9",
+  "children and folders do not outlive their process, even when it is killed with -9",
   async () => {
-    await using folder = await openTempDir("guard");
     const door = JSON.stringify(new URL("./index.ts", import.meta.url).href);
-    const idle = JSON.stringify(`setInterval(() => {}, 1000)`);
-    const program = `import(${door}).then(async ({ startProcess }) => {
-    const child = await startProcess({ command: process.execPath, args: ["-e", ${idle}], cwd: ${JSON.stringify(folder.path)} });
-    console.log("child " + child.pid);
-  })`;
+    const program = `import(${door}).then(async ({ openTempDir, startProcess }) => {
+      const [closed, left] = [await openTempDir("one two"), await openTempDir("three four")];
+      await closed.remove();
+      const idle = { command: process.execPath, args: ["-e", "setInterval(() => {}, 1000)"], cwd: left.path };
+      await (await startProcess(idle)).stop();
+      const child = await startProcess(idle);
+      console.log("left " + child.pid + " " + left.path);
+    })`;
     const parent = spawn(node, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
     parent.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    const line = await until(() => /child (\d+)/.exec(output), {
+    const [, pid, path] = await until(() => /left (\d+) (.+)\n/.exec(output), {
       deadlineMs: 20_000,
       what: "the child's pid",
     });
-    const pid = Number(line[1]);
-    expect(isAlive(pid)).toBe(true);
+    expect([isAlive(Number(pid)), existsSync(path ?? "")]).toEqual([true, true]);
     parent.kill("SIGKILL");
-    await until(() => !isAlive(pid), { deadlineMs: 5_000, what: "the child to die" });
+    await until(() => !isAlive(Number(pid)) && !existsSync(path ?? ""), {
+      deadlineMs: 10_000,
+      what: "the child and the folder to be gone",
+    });
   },
 );
 

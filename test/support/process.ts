@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { guard } from "./guardian.ts";
+import { guardProcess } from "./guardian.ts";
 import { openTail } from "./tail.ts";
 import { until } from "./until.ts";
 
@@ -136,7 +136,7 @@ async function spawnProcess(
       reject(new Error(`${name} could not be started: ${cause.message}`, { cause })),
     );
   });
-  guard(child);
+  guardProcess(child);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${name} was started without a process id`);
   const stop = async ({ signal = "SIGTERM", graceMs = 10_000 }: StopSettings = {}): Promise<ProcessExit> => {
