@@ -1,0 +1,109 @@
+import { isStaleAt, setStaleAt } from "../model/index.ts";
+import {
+  blockBodyBytes,
+  blockFloats,
+  blockHeadFloats,
+  blockInts,
+  blockLength,
+  blockNext,
+  type HeadViews,
+} from "./layout.ts";
+
+/**
+ * The block format "float columns": 64 timestamps (Unix ms), then 64 values, both float64.
+ * A block's length counts samples. Values move as bytes only, never as JS numbers, so that the staleness marker keeps its bits.
+ */
+export const samplesPerBlock: number = blockBodyBytes / 16;
+
+/** A sample whose value is already in memory, so that a NaN keeps its bits on the way into a block. */
+export interface StagedSample {
+  timestampMs: number;
+  /** One value. */
+  readonly value: Float64Array;
+}
+
+const normalNanHigh = 0x7ff80000;
+const normalNanLow = 1;
+
+/** Puts a sample's value into `staged`; a NaN gets the bits that Prometheus gives to its own. */
+export function stageValue(staged: StagedSample, value: number, isStale: boolean): void {
+  if (isStale) setStaleAt(staged.value, 0);
+  else if (value === value) staged.value[0] = value;
+  else {
+    const bits = new Uint32Array(staged.value.buffer, staged.value.byteOffset, 2);
+    bits[0] = normalNanLow;
+    bits[1] = normalNanHigh;
+  }
+}
+
+export const timesStart = (block: number): number => block * blockFloats + blockHeadFloats;
+export const valuesStart = (block: number): number => timesStart(block) + samplesPerBlock;
+
+/** The published number of samples, within bounds whatever the memory says. */
+export function sampleCount(views: HeadViews, block: number): number {
+  const count = Atomics.load(views.ints, block * blockInts + blockLength);
+  return count < 0 || count > samplesPerBlock ? 0 : count;
+}
+
+export function nextBlock(views: HeadViews, block: number): number {
+  return Atomics.load(views.ints, block * blockInts + blockNext);
+}
+
+/** Where in the block the first sample at or after `timestampMs` is; `count` when there is none. */
+export function lowerBound(views: HeadViews, block: number, count: number, timestampMs: number): number {
+  const { floats } = views;
+  const start = timesStart(block);
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (floats[start + middle]! < timestampMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Appends to a block with room and publishes the sample. */
+export function appendSample(views: HeadViews, block: number, count: number, sample: StagedSample): void {
+  views.floats[timesStart(block) + count] = sample.timestampMs;
+  views.floats.set(sample.value, valuesStart(block) + count);
+  Atomics.store(views.ints, block * blockInts + blockLength, count + 1);
+}
+
+/** Makes room at `index` by moving what follows; the block has room, and the slot's version is odd. */
+export function insertSample(
+  views: HeadViews,
+  block: number,
+  count: number,
+  index: number,
+  sample: StagedSample,
+): void {
+  const { floats } = views;
+  for (const start of [timesStart(block), valuesStart(block)]) {
+    floats.copyWithin(start + index + 1, start + index, start + count);
+  }
+  floats[timesStart(block) + index] = sample.timestampMs;
+  floats.set(sample.value, valuesStart(block) + index);
+  Atomics.store(views.ints, block * blockInts + blockLength, count + 1);
+}
+
+/** Moves the upper half of a full block into an empty one and links it in behind; the slot's version is odd. */
+export function splitBlock(views: HeadViews, block: number, empty: number): void {
+  const { floats, ints } = views;
+  const half = samplesPerBlock / 2;
+  floats.copyWithin(timesStart(empty), timesStart(block) + half, timesStart(block) + samplesPerBlock);
+  floats.copyWithin(valuesStart(empty), valuesStart(block) + half, valuesStart(block) + samplesPerBlock);
+  Atomics.store(ints, empty * blockInts + blockLength, samplesPerBlock - half);
+  Atomics.store(ints, empty * blockInts + blockNext, nextBlock(views, block));
+  Atomics.store(ints, block * blockInts + blockLength, half);
+  Atomics.store(ints, block * blockInts + blockNext, empty);
+}
+
+/** Whether the stored sample is the same as the staged one, staleness markers told from other NaNs. */
+export function isSameValue(views: HeadViews, block: number, index: number, sample: StagedSample): boolean {
+  const at = valuesStart(block) + index;
+  const stored = views.floats[at]!;
+  const staged = sample.value[0]!;
+  if (stored === stored || staged === staged) return stored === staged;
+  return isStaleAt(views.floats, at) === isStaleAt(sample.value, 0);
+}

@@ -1,0 +1,65 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { expect, test } from "vitest";
+import type { SeriesWrite } from "../model/index.ts";
+import { createTelemetry } from "../telemetry/index.ts";
+import type { ReaderReport } from "./concurrent-reader.ts";
+import { createHead } from "./index.ts";
+
+/** The value that a sample must have, so that a reader can tell a sample of another series or a torn one. */
+const valueOf = (series: number, timestampMs: number) => series * 1e9 + timestampMs;
+
+test("readers in other threads see only whole, ordered samples of the right series while blocks, slots and logs are recycled", async () => {
+  const clock = { ms: 1, nowMs: () => clock.ms, setTimer: () => () => {} };
+  const head = createHead({
+    retentionMs: 3_000,
+    seriesMax: 400,
+    arenaBytesMax: 2 * 1024 * 1024,
+    outOfOrderWindowMs: 500,
+    clock,
+    telemetry: createTelemetry(),
+  });
+  const stop = new SharedArrayBuffer(4);
+  const workers = [1, 2].map(
+    () =>
+      new Worker(new URL("concurrent-reader.ts", import.meta.url), {
+        workerData: { handle: head.handle(), stop },
+      }),
+  );
+  const reports = workers.map(async (worker) => (await once(worker, "message"))[0] as ReaderReport);
+
+  const write = (series: number, timestampMs: number): SeriesWrite => ({
+    labels: ["__name__", "m", "series", String(series), "space", `${series}${"-".repeat(90)}`],
+    type: "gauge",
+    help: "",
+    unit: "",
+    startTimestampMs: 0,
+    samples: [{ timestampMs, value: valueOf(series, timestampMs) }],
+    exemplars: [{ labels: ["trace_id", String(series)], value: valueOf(series, timestampMs), timestampMs }],
+  });
+  const deadline = Date.now() + 3_000;
+  let stored = 0;
+  for (let round = 0; Date.now() < deadline; round += 1) {
+    clock.ms += 10;
+    // Series come and go: each lives for some rounds, then its slot and its blocks serve another.
+    const oldest = Math.floor(round / 4);
+    const writes = Array.from({ length: 100 }, (_, index) =>
+      // Every fifth sample comes late, so that blocks are shifted and split under the readers' eyes.
+      write(oldest + index, index % 5 === 0 ? clock.ms - 35 : clock.ms),
+    );
+    stored += head.ingest(writes).samplesStored;
+    if (round % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  Atomics.store(new Int32Array(stop), 0, 1);
+  const results = await Promise.all(reports);
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  expect(stored).toBeGreaterThan(10_000);
+  for (const result of results) {
+    expect(result.faults).toEqual([]);
+    expect(result.samplesSeen).toBeGreaterThan(10_000);
+    expect(result.exemplarsSeen).toBeGreaterThan(0);
+    // Readers outlive several generations of series.
+    expect(result.seriesSeen).toBeGreaterThan(150);
+  }
+  expect(new Int32Array(head.handle().control)[0]).toBeGreaterThan(0);
+}, 30_000);

@@ -1,0 +1,294 @@
+import {
+  labelsKey,
+  labelValue,
+  metricNameLabel,
+  type Clock,
+  type Labels,
+  type MetricType,
+  type Queryable,
+  type SeriesWrite,
+} from "../model/index.ts";
+import type { Telemetry } from "../telemetry/index.ts";
+import { createArena } from "./arena.ts";
+import { createCatalogueWriter } from "./catalogue-writer.ts";
+import { createChainWriter } from "./chain.ts";
+import { stageValue, type StagedSample } from "./columns.ts";
+import { createExemplarWriter } from "./exemplars.ts";
+import { openHeadReader } from "./head-reader.ts";
+import {
+  createHandle,
+  growTo,
+  HeadViews,
+  slotBytes,
+  slotFloats,
+  slotGeneration,
+  slotInts,
+  slotStartFloat,
+  type HeadHandle,
+} from "./layout.ts";
+import { changeGuarded } from "./seqlock.ts";
+
+/** Why the head refused a sample. */
+export type RefusalReason =
+  | "series_limit" // `seriesMax` series are there already
+  | "invalid_labels" // names out of order, twice, or an empty name or value
+  | "invalid_timestamp" // not a whole number of milliseconds
+  | "duplicate" // another value at the same time
+  | "out_of_order" // older than the series' last sample by more than the window
+  | "too_old" // older than the retention
+  | "memory_limit"; // the arena or the catalogue is full
+
+export interface HeadSettings {
+  readonly retentionMs: number;
+  readonly seriesMax: number;
+  /** Bound of the memory for samples and exemplars. Default 1 GiB. */
+  readonly arenaBytesMax?: number;
+  /** Bound of the memory for label sets, twice. Default 256 MiB. */
+  readonly catalogueBytesMax?: number;
+  /** A sample this much older than its series' last one is still inserted. Default 60 s. */
+  readonly outOfOrderWindowMs?: number;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+export interface IngestResult {
+  /** Label sets that got a new sample, each once a write. */
+  readonly touched: readonly Labels[];
+  readonly samplesStored: number;
+  readonly refused: ReadonlyMap<RefusalReason, number>;
+}
+
+export interface HeadWriter {
+  /**
+   * Takes in what one record of the `series` stream says; readers see it when the call returns.
+   * A sample that is there already is passed over, so a record may be ingested twice. Never throws for what is in `writes`.
+   */
+  ingest(writes: readonly SeriesWrite[]): IngestResult;
+  /** Timestamp of the last sample of exactly this series; undefined when the head does not know it. */
+  lastSampleMs(labels: Labels): number | undefined;
+  /** What another thread opens with `openHeadReader`; may be posted any number of times. */
+  handle(): HeadHandle;
+}
+
+interface HeadSeries {
+  readonly slot: number;
+  readonly generation: number;
+  readonly labels: Labels;
+}
+
+const defaultArenaBytesMax = 1024 ** 3;
+const defaultCatalogueBytesMax = 256 * 1024 ** 2;
+const defaultOutOfOrderWindowMs = 60_000;
+const sweepIntervalMs = 1_000;
+/** Every series is looked at once in this many sweeps. */
+const sweepsPerRound = 30;
+const sweepSeriesMin = 500;
+
+/**
+ * The newest samples of every series, in shared memory. One writer; `Queryable` reads in this thread, `handle()` elsewhere.
+ * Bounds: series, memory and age as in the settings; what does not fit is refused and counted
+ * (`quartet_store_refused_samples_total{reason}`). Series whose last sample is older than the retention leave.
+ */
+export function createHead(settings: HeadSettings): HeadWriter & Queryable {
+  const { retentionMs, seriesMax, clock, telemetry } = settings;
+  const arenaBytesMax = settings.arenaBytesMax ?? defaultArenaBytesMax;
+  const catalogueBytesMax = settings.catalogueBytesMax ?? defaultCatalogueBytesMax;
+  const shared = createHandle({ seriesMax, arenaBytesMax, catalogueBytesMax });
+  const views = new HeadViews(shared);
+  const arena = createArena(views);
+  const chains = createChainWriter(views, arena, {
+    outOfOrderWindowMs: settings.outOfOrderWindowMs ?? defaultOutOfOrderWindowMs,
+  });
+  const exemplarChains = createExemplarWriter(views, arena);
+  const byKey = new Map<string, HeadSeries>();
+  const bySlot: (HeadSeries | undefined)[] = [];
+  const freeSlots: number[] = [];
+  const catalogue = createCatalogueWriter(views, () => byKey.values());
+  const staged: StagedSample = { timestampMs: 0, value: new Float64Array(1) };
+  let sweptAtMs = -Infinity;
+  let sweepSlot = 0;
+
+  const storedTotal = telemetry.counter({
+    name: "quartet_store_samples_total",
+    help: "Samples taken into the head of the store.",
+  });
+  const refusedTotal = telemetry.counter({
+    name: "quartet_store_refused_samples_total",
+    help: "Samples that the head of the store refused, by reason.",
+    labelNames: ["reason"],
+  });
+  const refusedExemplarsTotal = telemetry.counter({
+    name: "quartet_store_refused_exemplars_total",
+    help: "Exemplars that the head of the store refused, by reason.",
+    labelNames: ["reason"],
+  });
+  telemetry.observedGauge({ name: "quartet_store_series", help: "Series in the head of the store." }, (set) =>
+    set(byKey.size),
+  );
+  telemetry.observedGauge(
+    {
+      name: "quartet_store_size_bytes",
+      help: "Memory that samples and exemplars take in the head of the store.",
+    },
+    (set) => set(arena.usedBytes),
+  );
+
+  function takeSlot(): number | undefined {
+    const free = freeSlots.pop();
+    if (free !== undefined) return free;
+    const slot = bySlot.length;
+    if (!growTo(shared.slots, (slot + 1) * slotBytes)) return undefined;
+    views.refresh();
+    bySlot.push(undefined);
+    return slot;
+  }
+
+  function addSeries(key: string, labels: Labels): HeadSeries | RefusalReason {
+    if (!areValid(labels)) return "invalid_labels";
+    if (byKey.size >= seriesMax) return "series_limit";
+    const slot = takeSlot();
+    if (slot === undefined) return "series_limit";
+    const generation = views.slots[slot * slotInts + slotGeneration]!;
+    const added = catalogue.add({ slot, generation, labels });
+    if (added === undefined) {
+      freeSlots.push(slot);
+      return "memory_limit";
+    }
+    const series = { slot, generation, labels: added };
+    byKey.set(key, series);
+    bySlot[slot] = series;
+    return series;
+  }
+
+  function dropSeries(series: HeadSeries): void {
+    const { slot } = series;
+    changeGuarded(views, slot, () => {
+      chains.clear(slot);
+      exemplarChains.clear(slot);
+      Atomics.add(views.slots, slot * slotInts + slotGeneration, 1);
+    });
+    views.slotsAsFloats[slot * slotFloats + slotStartFloat] = 0;
+    byKey.delete(labelsKey(series.labels));
+    bySlot[slot] = undefined;
+    freeSlots.push(slot);
+    catalogue.remove(series);
+  }
+
+  /** Looks at some series in turn: gives back old blocks, drops series that ended before the retention. */
+  function sweep(nowMs: number): void {
+    if (nowMs < sweptAtMs + sweepIntervalMs) return;
+    sweptAtMs = nowMs;
+    const cutoffMs = nowMs - retentionMs;
+    const steps = Math.min(
+      bySlot.length,
+      Math.max(sweepSeriesMin, Math.ceil(bySlot.length / sweepsPerRound)),
+    );
+    for (let step = 0; step < steps; step += 1) {
+      sweepSlot = (sweepSlot + 1) % bySlot.length;
+      const series = bySlot[sweepSlot];
+      if (series === undefined) continue;
+      if (chains.lastMs(sweepSlot) < cutoffMs) dropSeries(series);
+      else chains.trim(sweepSlot, cutoffMs);
+    }
+  }
+
+  function ingestSeries(
+    write: SeriesWrite,
+    cutoffMs: number,
+    refuse: (reason: RefusalReason) => void,
+  ): number {
+    const key = labelsKey(write.labels);
+    let series = byKey.get(key);
+    // A label value may contain the key's separator; then the number of labels differs (see `areValid`).
+    if (series !== undefined && series.labels.length !== write.labels.length) {
+      for (const _ of write.samples) refuse("invalid_labels");
+      return 0;
+    }
+    let stored = 0;
+    for (const { timestampMs, value, isStale } of write.samples) {
+      if (!Number.isSafeInteger(timestampMs)) {
+        refuse("invalid_timestamp");
+        continue;
+      }
+      if (timestampMs < cutoffMs) {
+        refuse("too_old");
+        continue;
+      }
+      if (series === undefined) {
+        const added = addSeries(key, write.labels);
+        if (typeof added === "string") {
+          refuse(added);
+          continue;
+        }
+        series = added;
+        describe(write);
+      }
+      staged.timestampMs = timestampMs;
+      stageValue(staged, value, isStale === true);
+      const outcome = chains.write(series.slot, staged);
+      if (outcome === "stored") stored += 1;
+      else if (outcome !== "present") refuse(outcome);
+    }
+    if (series === undefined) return stored;
+    if (write.startTimestampMs > 0) {
+      views.slotsAsFloats[series.slot * slotFloats + slotStartFloat] = write.startTimestampMs;
+    }
+    for (const exemplar of write.exemplars) {
+      const outcome = exemplarChains.write(series.slot, exemplar);
+      if (outcome !== "stored") refusedExemplarsTotal.add({ reason: outcome });
+    }
+    return stored;
+  }
+
+  function describe({ labels, type, help, unit }: SeriesWrite): void {
+    if (type === "unknown" && help === "" && unit === "") return;
+    catalogue.describe(familyName(labelValue(labels, metricNameLabel), type), { type, help, unit });
+  }
+
+  const reader = openHeadReader(shared);
+  return {
+    ...reader,
+    handle: () => shared,
+    lastSampleMs(labels) {
+      const series = byKey.get(labelsKey(labels));
+      const lastMs = series === undefined ? -Infinity : chains.lastMs(series.slot);
+      return lastMs === -Infinity ? undefined : lastMs;
+    },
+    ingest(writes) {
+      const nowMs = clock.nowMs();
+      const refused = new Map<RefusalReason, number>();
+      const refuse = (reason: RefusalReason) => refused.set(reason, (refused.get(reason) ?? 0) + 1);
+      const touched: Labels[] = [];
+      let samplesStored = 0;
+      for (const write of writes) {
+        const stored = ingestSeries(write, nowMs - retentionMs, refuse);
+        if (stored > 0) touched.push(write.labels);
+        samplesStored += stored;
+      }
+      sweep(nowMs);
+      storedTotal.add({}, samplesStored);
+      for (const [reason, count] of refused) refusedTotal.add({ reason }, count);
+      return { touched, samplesStored, refused };
+    },
+  };
+}
+
+/** Ascending names, each once, nothing empty, and no U+FFFF, which would make two label sets look alike (see `labelsKey`). */
+function areValid(labels: Labels): boolean {
+  if (labels.length === 0 || labels.length % 2 !== 0) return false;
+  let before = "";
+  for (let at = 0; at < labels.length; at += 2) {
+    const name = labels[at]!;
+    const value = labels[at + 1]!;
+    if (name <= before || value === "" || name.includes("\uFFFF") || value.includes("\uFFFF")) return false;
+    before = name;
+  }
+  return true;
+}
+
+/** Metadata belongs to the family: what promtool and Grafana call `x`, not `x_bucket`. */
+function familyName(name: string, type: MetricType): string {
+  if (type === "histogram" || type === "gaugehistogram") return name.replace(/_(bucket|sum|count)$/, "");
+  if (type === "summary") return name.replace(/_(sum|count)$/, "");
+  return name;
+}
