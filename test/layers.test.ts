@@ -36,6 +36,7 @@ const allowed: Record<string, Record<string, readonly string[]>> = {
     notify: [],
     export: [],
     api: ["promql"],
+    ui: [],
   },
   installer: {
     output: [],

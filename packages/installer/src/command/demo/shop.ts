@@ -71,8 +71,8 @@ export async function startShop(settings: ShopSettings): Promise<Shop> {
     return service;
   };
   const check = () => {
-    for (const { name, isRunning, lastWords } of services) {
-      if (!isRunning()) throw new Error(`the service ${name} died:\n${lastWords()}`);
+    for (const service of services) {
+      if (!service.isRunning()) throw new Error(`the service ${service.name} died:\n${service.lastWords()}`);
     }
   };
   const stop = async () => {
