@@ -2,6 +2,12 @@ export type { AlertEvent, EvidenceTrace } from "./alert.ts";
 export { systemClock, type Clock } from "./clock.ts";
 export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
 export {
+  customBucketsSchema,
+  type CounterResetHint,
+  type HistogramBuckets,
+  type NativeHistogram,
+} from "./histogram.ts";
+export {
   streams,
   type JournalBatch,
   type JournalRecord,

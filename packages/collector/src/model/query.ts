@@ -1,3 +1,4 @@
+import type { NativeHistogram } from "./histogram.ts";
 import type { Labels } from "./labels.ts";
 import type { Matcher } from "./matcher.ts";
 import type { Exemplar, MetricType } from "./series.ts";
@@ -7,6 +8,10 @@ export interface SeriesSamples {
   readonly labels: Labels;
   readonly timestampsMs: Float64Array;
   readonly values: Float64Array;
+  /** Where a sample is a native histogram: at its index; its entry in `values` means nothing then. Undefined: floats only. */
+  readonly histograms?: readonly (NativeHistogram | undefined)[];
+  /** When the counter began, as the sample said; 0 = unknown. Undefined: unknown for all. */
+  readonly startTimestampsMs?: Float64Array;
 }
 
 /** Both ends are included. */

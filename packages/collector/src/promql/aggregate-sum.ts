@@ -1,0 +1,119 @@
+import type { NativeHistogram } from "../model/index.ts";
+import { groupRows, type Groups } from "./aggregate-groups.ts";
+import { cellKinds, clearCell, createBlock, setHistogram, type Block } from "./block.ts";
+import { aggregateHistograms } from "./histogram/aggregate.ts";
+import { compact } from "./histogram/arithmetic.ts";
+import { noteMixedSchemas, noteReconciled } from "./histogram/notes.ts";
+import type { AggregationPlan } from "./plan.ts";
+import type { QueryState } from "./query-state.ts";
+
+/** Sums of floats with Neumaier's compensation, and means that cannot overflow, as columns over all groups and steps. */
+function sumFloats(state: QueryState, input: Block, groups: Groups, result: Block, isMean: boolean): void {
+  const { stepCount } = input;
+  const sums = result.values;
+  const { kinds } = result;
+  const compensations = new Float64Array(groups.count * stepCount);
+  const counts = new Float64Array(isMean ? groups.count * stepCount : 0);
+  // Cells whose sum would have overflowed hold their mean from then on.
+  const isIncremental = new Uint8Array(isMean ? groups.count * stepCount : 0);
+  for (const [row, group] of groups.ofRow.entries()) {
+    state.checkpoint();
+    const from = row * stepCount;
+    const to = group * stepCount;
+    for (let step = 0; step < stepCount; step += 1) {
+      if (input.kinds[from + step] !== cellKinds.float) continue;
+      const cell = to + step;
+      let value = input.values[from + step]!;
+      if (kinds[cell] === cellKinds.none) {
+        kinds[cell] = cellKinds.float;
+        sums[cell] = value;
+        if (isMean) counts[cell] = 1;
+        continue;
+      }
+      if (isMean) {
+        counts[cell]! += 1;
+        const count = counts[cell]!;
+        const sum = sums[cell]!;
+        const total = sum + value;
+        if (isIncremental[cell] === 0 && (total === Infinity || total === -Infinity)) {
+          isIncremental[cell] = 1;
+          sums[cell] = sum / (count - 1);
+          compensations[cell]! /= count - 1;
+        }
+        if (isIncremental[cell] === 1) {
+          const share = (count - 1) / count;
+          sums[cell]! *= share;
+          compensations[cell]! *= share;
+          value /= count;
+        }
+      }
+      const sum = sums[cell]!;
+      const total = sum + value;
+      if (total === Infinity || total === -Infinity) compensations[cell] = 0;
+      else if (Math.abs(sum) >= Math.abs(value)) compensations[cell]! += sum - total + value;
+      else compensations[cell]! += value - total + sum;
+      sums[cell] = total;
+    }
+  }
+  for (let cell = 0; cell < compensations.length; cell += 1) {
+    if (kinds[cell] !== cellKinds.float) continue;
+    const divisor = isMean && isIncremental[cell] === 0 ? counts[cell]! : 1;
+    sums[cell] = sums[cell]! / divisor + compensations[cell]! / divisor;
+  }
+}
+
+function sumOfHistograms(
+  state: QueryState,
+  plan: AggregationPlan,
+  histograms: readonly NativeHistogram[],
+): NativeHistogram | undefined {
+  const { span } = plan.inner;
+  const aggregated = aggregateHistograms(histograms, plan.operator === "avg" ? "avg" : "sum");
+  const place = { annotations: state.annotations, span, metric: "" };
+  if (aggregated.collides && aggregated.kind === "aggregated") {
+    state.annotations.warn("conflicting counter resets during histogram aggregation", span);
+  }
+  if (aggregated.kind === "incompatible") {
+    noteMixedSchemas(place);
+    return undefined;
+  }
+  if (aggregated.isReconciled) noteReconciled(place, "aggregation");
+  return compact(aggregated.histogram);
+}
+
+function sumHistograms(
+  state: QueryState,
+  plan: AggregationPlan,
+  input: Block,
+  groups: Groups,
+  result: Block,
+): void {
+  const { stepCount } = input;
+  const byCell = new Map<number, NativeHistogram[]>();
+  for (const [cell, histogram] of [...input.histograms!].sort(([left], [right]) => left - right)) {
+    const target = groups.ofRow[Math.floor(cell / stepCount)]! * stepCount + (cell % stepCount);
+    const known = byCell.get(target);
+    if (known === undefined) byCell.set(target, [histogram]);
+    else known.push(histogram);
+  }
+  for (const [cell, histograms] of byCell) {
+    state.checkpoint();
+    if (result.kinds[cell] === cellKinds.float) {
+      state.annotations.warn("encountered a mix of histograms and floats for aggregation", plan.inner.span);
+      clearCell(result, cell);
+      continue;
+    }
+    const sum = sumOfHistograms(state, plan, histograms);
+    if (sum !== undefined) setHistogram(result, cell, sum);
+  }
+}
+
+/** sum and avg. */
+export function aggregateSums(state: QueryState, plan: AggregationPlan, input: Block): Block {
+  const result = createBlock(input.stepCount, input.labels.length);
+  const groups = groupRows(plan, input, result);
+  sumFloats(state, input, groups, result, plan.operator === "avg");
+  if (input.histograms !== undefined && input.histograms.size > 0)
+    sumHistograms(state, plan, input, groups, result);
+  return result;
+}

@@ -1,0 +1,26 @@
+export type { Annotations } from "./annotations.ts";
+export type { Expression, Node, ValueType } from "./ast.ts";
+export {
+  evaluateInstant,
+  evaluateRange,
+  type InstantQuery,
+  type MatrixSeries,
+  type QueryInput,
+  type QueryResult,
+  type QueryValue,
+  type RangeQuery,
+  type VectorSample,
+} from "./engine.ts";
+export { formatPlain, formatSampleValue } from "./format-value.ts";
+export { formatDurationMs, parseDurationMs } from "./literal.ts";
+export { parseExpression } from "./parse.ts";
+export { queryLimitsDefault, type EngineOptions, type QueryLimits } from "./query-state.ts";
+export type { ParseOptions } from "./token-cursor.ts";
+export {
+  containsFunction,
+  containsOperator,
+  readsOnlyPresence,
+  vectorSelectors,
+  visitNodes,
+  type SelectorUse,
+} from "./visit.ts";

@@ -1,0 +1,91 @@
+import {
+  CollectorError,
+  isStaleAt,
+  type Matcher,
+  type SeriesSamples,
+  type TimeRange,
+} from "../model/index.ts";
+import { addRow, createBlock, setFloat, setHistogram, type Block, type Steps } from "./block.ts";
+import { referenceMs, type Placement, type SelectPlan } from "./plan.ts";
+import type { QueryState } from "./query-state.ts";
+
+/** Index of the first time after `timeMs`. */
+export function firstAfter(timesMs: Float64Array, timeMs: number): number {
+  let low = 0;
+  let high = timesMs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (timesMs[middle]! <= timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The times that a placement refers to over all steps, widened to both sides. */
+export function selectedRange(
+  placement: Placement,
+  steps: Steps,
+  widen: { readonly beforeMs: number; readonly afterMs: number },
+): TimeRange {
+  const first = referenceMs(placement, steps.startMs);
+  const last = referenceMs(placement, steps.startMs + (steps.count - 1) * steps.stepMs);
+  return { startMs: first - widen.beforeMs, endMs: last + widen.afterMs };
+}
+
+/**
+ * The series of a selector with their samples inside the range.
+ * @throws CollectorError QUARTET_PROMQL_LIMIT when there are too many.
+ */
+export function selectSeries(
+  state: QueryState,
+  matchers: readonly Matcher[],
+  range: TimeRange,
+): readonly SeriesSamples[] {
+  state.checkpoint();
+  const series = state.queryable.select(matchers, range);
+  if (series.length > state.limits.seriesMax) {
+    throw new CollectorError(
+      "QUARTET_PROMQL_LIMIT",
+      `query selects ${series.length} series, more than the limit of ${state.limits.seriesMax}`,
+    );
+  }
+  return series;
+}
+
+/** Calls back with the newest sample of the series at each step, where it is neither too old nor a staleness marker. */
+export function forEachNewest(
+  state: QueryState,
+  { timestampsMs, values }: SeriesSamples,
+  placement: Placement,
+  steps: Steps,
+  found: (step: number, index: number) => void,
+): void {
+  let next = firstAfter(timestampsMs, referenceMs(placement, steps.startMs));
+  for (let step = 0; step < steps.count; step += 1) {
+    const reference = referenceMs(placement, steps.startMs + step * steps.stepMs);
+    while (next < timestampsMs.length && timestampsMs[next]! <= reference) next += 1;
+    const index = next - 1;
+    // The lookback is open to the left, as ranges are.
+    if (index < 0 || timestampsMs[index]! <= reference - state.lookbackMs) continue;
+    if (!isStaleAt(values, index)) found(step, index);
+  }
+}
+
+/** An instant vector selector at every step. */
+export function evaluateSelect(state: QueryState, plan: SelectPlan, steps: Steps): Block {
+  const { matchers, placement } = plan;
+  const widen = { beforeMs: state.lookbackMs - 1, afterMs: 0 };
+  const series = selectSeries(state, matchers, selectedRange(placement, steps, widen));
+  const block = createBlock(steps.count, series.length);
+  for (const samples of series) {
+    state.checkpoint();
+    let base = -1;
+    forEachNewest(state, samples, placement, steps, (step, index) => {
+      if (base < 0) base = addRow(block, samples.labels, false) * steps.count;
+      const histogram = samples.histograms?.[index];
+      if (histogram === undefined) setFloat(block, base + step, samples.values[index]!);
+      else setHistogram(block, base + step, histogram);
+    });
+  }
+  return block;
+}
