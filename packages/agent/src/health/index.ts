@@ -1,0 +1,2 @@
+export { createAdmin } from "./admin.ts";
+export { createReadiness } from "./readiness.ts";

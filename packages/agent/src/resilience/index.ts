@@ -1,0 +1,10 @@
+export { writeAnyValue, writeAttribute, writeAttributes } from "./attributes.ts";
+export { systemClock, type Clock } from "./clock.ts";
+export { createGuard, type Guard } from "./guard.ts";
+export { sendLastWords } from "./last-gasp.ts";
+export { watchEnd } from "./end-of-process.ts";
+export { createNotice, type Notice } from "./notice.ts";
+export { createOutage, type Outage } from "./outage.ts";
+export type { Outbox, OutboxCounts, Scope } from "./outbox.ts";
+export { createPipeline, type Pipeline } from "./pipeline.ts";
+export { ProtobufWriter } from "./protobuf.ts";

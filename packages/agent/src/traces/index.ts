@@ -1,0 +1,9 @@
+export { createRequestContext } from "./context.ts";
+export { encodeSpan } from "./encode-span.ts";
+export { createFastifyTraces } from "./fastify.ts";
+export { createHttpClientTraces } from "./http-client.ts";
+export { createHttpServerTraces } from "./http-server.ts";
+export { createPropagator } from "./propagator.ts";
+export { createSampler } from "./sampler.ts";
+export { createSpanProcessor } from "./span-exporter.ts";
+export { createUndiciTraces } from "./undici.ts";
