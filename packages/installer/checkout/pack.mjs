@@ -1,44 +1,100 @@
-// `npm run pack`: builds the packages and writes their tarballs into dist/ of the root.
+// `npm run pack`: builds the packages and writes their tarballs into dist/ of the root, or into the folder given.
+// With --as-is it takes node_modules as they are; a suite must not install under the others' feet.
+// Everything is built in a folder of its own: a `tsc -b` or a suite that runs meanwhile is not disturbed, and nothing of an
+// older build can slip into a tarball.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { root, setUp } from "./setup.mjs";
 
-const node = setUp();
+const { values, positionals } = parseArgs({
+  options: { "as-is": { type: "boolean" } },
+  allowPositionals: true,
+});
+const node = values["as-is"] ? process.execPath : setUp();
 const names = ["agent", "collector", "installer"];
-const target = process.argv[2] ?? join(root, "dist");
+const target = resolve(positionals[0] ?? join(root, "dist"));
 
-// Files of an older build must not slip into the tarballs.
-for (const name of names) rmSync(join(root, "packages", name, "dist"), { recursive: true, force: true });
-run(node, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
-// The demo runs from the tarball too: its services travel with the command.
-const shop = join(root, "packages", "installer", "dist", "shop");
-mkdirSync(shop, { recursive: true });
-for (const file of readdirSync(join(root, "examples", "shop"))) {
-  if (/\.(js|yaml)$/.test(file)) cpSync(join(root, "examples", "shop", file), join(shop, file));
-}
+const stage = mkdtempSync(join(tmpdir(), "quartet-pack-"));
+process.once("exit", () => rmSync(stage, { recursive: true, force: true }));
+for (const name of names) stagePackage(name);
+run(node, [
+  join(root, "node_modules", "typescript", "bin", "tsc"),
+  "-b",
+  ...names.map((name) => tsconfigOf(name)),
+]);
+stageShop();
 mkdirSync(target, { recursive: true });
-for (const name of names) {
-  copyFileSync(join(root, "LICENSE"), join(root, "packages", name, "LICENSE"));
-  try {
-    npm(["pack", "--silent", "--pack-destination", target, "--workspace", join("packages", name)]);
-  } finally {
-    rmSync(join(root, "packages", name, "LICENSE"));
+for (const name of names) npm(["pack", "--silent", "--pack-destination", target], join(stage, name));
+for (const name of names) process.stdout.write(`${join(target, `quartet-${name}-${versionOf(name)}.tgz`)}\n`);
+
+/** Copies what goes into the tarball as it is, and writes the configuration that builds the rest. */
+function stagePackage(name) {
+  const source = join(root, "packages", name);
+  mkdirSync(join(stage, name));
+  for (const file of ["package.json", "README.md", "bin"]) {
+    if (existsSync(join(source, file)))
+      cpSync(join(source, file), join(stage, name, file), { recursive: true });
+  }
+  cpSync(join(root, "LICENSE"), join(stage, name, "LICENSE"));
+  const { references = [] } = JSON.parse(readFileSync(join(source, "tsconfig.json"), "utf8"));
+  const config = {
+    extends: join(source, "tsconfig.json"),
+    compilerOptions: {
+      rootDir: join(source, "src"),
+      outDir: join(stage, name, "dist"),
+      tsBuildInfoFile: join(stage, name, "dist", ".tsbuildinfo"),
+      typeRoots: [join(root, "node_modules", "@types")],
+      // The sources stay in the repository, and a map without them leads nowhere.
+      sourceMap: false,
+      declarationMap: false,
+    },
+    include: [join(source, "src")],
+    exclude: [join(source, "src", "**", "*.test.ts")],
+    references: references.map(({ path }) => ({ path: tsconfigOf(path.split("/").at(-1)) })),
+  };
+  writeFileSync(tsconfigOf(name), JSON.stringify(config, undefined, 2));
+}
+
+/** The demo runs from the tarball too: its services travel with the command. */
+function stageShop() {
+  const shop = join(stage, "installer", "dist", "shop");
+  mkdirSync(shop, { recursive: true });
+  for (const file of readdirSync(join(root, "examples", "shop"))) {
+    if (/\.(js|yaml)$/.test(file)) cpSync(join(root, "examples", "shop", file), join(shop, file));
   }
 }
-for (const file of readdirSync(target).filter((name) => name.endsWith(".tgz")))
-  process.stdout.write(`${join(target, file)}\n`);
 
-function npm(args) {
-  const script = process.env.npm_execpath;
-  if (script?.endsWith(".js")) run(process.execPath, [script, ...args]);
-  else run("npm", args);
+function tsconfigOf(name) {
+  return join(stage, `tsconfig.${name}.json`);
 }
 
-function run(command, args) {
+function versionOf(name) {
+  return JSON.parse(readFileSync(join(stage, name, "package.json"), "utf8")).version;
+}
+
+function npm(args, cwd) {
+  const script = process.env.npm_execpath;
+  if (script?.endsWith(".js")) run(process.execPath, [script, ...args], cwd);
+  else run("npm", args, cwd);
+}
+
+function run(command, args, cwd = root) {
   const { status, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: ["ignore", "ignore", "inherit"],
+    cwd,
+    // tsc writes what it finds to stdout; ours holds the tarballs' names alone.
+    stdio: ["ignore", 2, 2],
     shell: process.platform === "win32" && command === "npm",
     timeout: 10 * 60_000,
   });

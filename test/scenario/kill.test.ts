@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { freePort, openTempDir, until } from "../support/index.ts";
+import { callsKey, countCalls, journaledSpans } from "./journal-spans.ts";
+import { startCollector, type StartedCollector } from "./quartet.ts";
+import { newTraceId, sendSpans, type SpanSettings } from "./spans.ts";
+
+const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
+const killCount = isLong ? 100 : 10;
+const senderCount = 4;
+const spansPerTrace = 5;
+
+test(
+  `after ${killCount} times kill -9 under load, every acknowledged span is in the journal and the RED counters equal a recount of it`,
+  { timeout: isLong ? 60 * 60_000 : 240_000 },
+  async () => {
+    await using folder = await openTempDir("kill");
+    const seed = Number(process.env["QUARTET_TEST_SEED"] ?? Date.now() % 2 ** 31);
+    const random = createRandom(seed);
+    const ports = { otlp: await freePort(), api: await freePort() };
+    const start = (): Promise<StartedCollector> =>
+      startCollector({
+        dataDir: folder.path,
+        config: {
+          receive: { otlp: { listen: [`127.0.0.1:${ports.otlp}`] } },
+          api: { listen: `127.0.0.1:${ports.api}` },
+        },
+      });
+    let collector = await start();
+    const senders = startSenders(`http://127.0.0.1:${ports.otlp}`);
+    try {
+      for (let kill = 1; kill <= killCount; kill += 1) {
+        const acknowledged = senders.acknowledged().length;
+        // At a random point: while it catches up with the journal, between two snapshots, in the middle of a sync.
+        await sleep(random() * 1_200);
+        // A kill before anything was acknowledged would prove nothing.
+        await until(() => senders.acknowledged().length > acknowledged, {
+          deadlineMs: 30_000,
+          what: "a batch to be acknowledged",
+          intervalMs: 1,
+        });
+        collector.process.signal("SIGKILL");
+        expect(await collector.process.exited).toEqual({ code: null, signal: "SIGKILL" });
+        await collector.stop();
+        collector = await start();
+      }
+    } finally {
+      await senders.stop();
+    }
+    const story = `seed ${seed}, ${senders.acknowledged().length} traces acknowledged`;
+    await expectCountersToEqualRecount(collector, story);
+
+    const spanCounts = new Map<string, number>();
+    for (const { traceId } of journaledSpans(folder.path))
+      spanCounts.set(traceId, (spanCounts.get(traceId) ?? 0) + 1);
+    const lost = senders.acknowledged().filter((traceId) => (spanCounts.get(traceId) ?? 0) < spansPerTrace);
+    expect({ story, lost }).toEqual({ story, lost: [] });
+    expect(senders.acknowledged().length).toBeGreaterThan(killCount);
+    // A batch is in the journal whole or not at all.
+    const torn = [...spanCounts.values()].filter((count) => count % spansPerTrace !== 0);
+    expect({ story, torn }).toEqual({ story, torn: [] });
+
+    const beganMs = performance.now();
+    expect(await collector.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - beganMs).toBeLessThan(10_000);
+    await using again = await start();
+    await expectCountersToEqualRecount(again, `${story}, after a clean restart`);
+  },
+);
+
+/** Waits until derive has read all; then no counter may differ, neither below nor above. */
+async function expectCountersToEqualRecount(collector: StartedCollector, story: string): Promise<void> {
+  const recount = countCalls(journaledSpans(collector.dataDir));
+  const callsOf = async (metric: string) =>
+    Object.fromEntries(
+      (await collector.query(metric)).map(({ labels, value }) => [callsKey(labels), value] as const),
+    );
+  for (const metric of [
+    "traces_span_metrics_calls_total",
+    "traces_span_metrics_duration_milliseconds_count",
+  ]) {
+    await until(
+      async () => {
+        expect(await callsOf(metric)).toEqual(recount);
+        return true;
+      },
+      { deadlineMs: 40_000, what: `${metric} to equal the recount (${story})`, intervalMs: 200 },
+    );
+  }
+}
+
+interface Senders {
+  /** Trace ids whose batch was answered 200. */
+  acknowledged(): readonly string[];
+  stop(): Promise<void>;
+}
+
+/** Each sends one trace after another and, like an agent, sends a batch again until it is acknowledged. */
+function startSenders(otlpUrl: string): Senders {
+  const acknowledged: string[] = [];
+  const leaving = new AbortController();
+  const run = async (): Promise<void> => {
+    while (!leaving.signal.aborted) {
+      const traceId = newTraceId();
+      const batch = buildTrace(traceId, acknowledged.length);
+      while (!leaving.signal.aborted) {
+        const status = await sendSpans(otlpUrl, batch).catch((error: unknown) => {
+          // The collector is down; anything else is a mistake of this test.
+          if (error instanceof TypeError || (error as Error).name === "TimeoutError") return 0;
+          throw error;
+        });
+        if (status === 200) {
+          acknowledged.push(traceId);
+          break;
+        }
+        if (status !== 0 && status !== 503) throw new Error(`the collector answered ${status}`);
+        await sleep(20);
+      }
+      await sleep(5);
+    }
+  };
+  const running = Promise.all(Array.from({ length: senderCount }, run));
+  running.catch(() => undefined);
+  return {
+    acknowledged: () => acknowledged,
+    async stop() {
+      leaving.abort();
+      await running;
+    },
+  };
+}
+
+function buildTrace(traceId: string, index: number): readonly SpanSettings[] {
+  const endMs = Date.now();
+  const base = { traceId, endMs, durationMs: 1 + (index % 900) };
+  const isFailed = index % 7 === 0;
+  return [
+    { ...base, service: "front", name: "GET /buy", kind: "server", isFailed },
+    { ...base, service: "front", name: "POST", kind: "client", isFailed },
+    { ...base, service: "back", name: "POST /orders", kind: "server", isFailed },
+    { ...base, service: "back", name: `step ${index % 20}`, kind: "internal" },
+    { ...base, service: "back", name: "query", kind: "client" },
+  ];
+}
+
+/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { describeWithParts, telemetrygen } from "../parts/index.ts";
+import { until } from "../support/index.ts";
+import { callsKey, countCalls, journaledSpans } from "./journal-spans.ts";
+import { startCollector } from "./quartet.ts";
+
+const workerCount = 2;
+const tracesPerWorker = 1_000;
+/** A parent and, unless told otherwise, one child. */
+const spanCount = workerCount * tracesPerWorker * 2;
+
+describeWithParts("telemetrygen", ["telemetrygen"], () => {
+  test(`its ${spanCount} spans over HTTP are counted exactly, in the journal and in the RED counters`, async () => {
+    await using collector = await startCollector();
+    const { code, stderr } = await telemetrygen([
+      "traces",
+      "--otlp-http",
+      "--otlp-insecure",
+      `--otlp-endpoint=${new URL(collector.otlpUrl).host}`,
+      `--workers=${workerCount}`,
+      `--traces=${tracesPerWorker}`,
+      "--rate=0",
+      "--service=generated",
+      "--status-code=Error",
+    ]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const recount = countCalls(journaledSpans(collector.dataDir));
+    expect(Object.values(recount).reduce((sum, count) => sum + count, 0)).toBe(spanCount);
+    expect(Object.keys(recount).every((key) => key.startsWith("generated | "))).toBe(true);
+    await until(
+      async () => {
+        const calls = await collector.query("traces_span_metrics_calls_total");
+        expect(Object.fromEntries(calls.map(({ labels, value }) => [callsKey(labels), value]))).toEqual(
+          recount,
+        );
+        return true;
+      },
+      { deadlineMs: 30_000, what: "the counters to equal the journal" },
+    );
+    expect(
+      await collector.query(`sum(traces_span_metrics_calls_total{status_code="STATUS_CODE_ERROR"})`),
+    ).toEqual([{ labels: {}, value: spanCount }]);
+  });
+});
