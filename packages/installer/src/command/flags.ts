@@ -51,3 +51,13 @@ export function parsePort(flag: string, text: string): number {
     `${flag}: ${JSON.stringify(text)} is no port; write a number from 0 (any free one) to 65535`,
   );
 }
+
+/**
+ * A number of seconds given by a flag.
+ * @throws UsageError
+ */
+export function parseSeconds(flag: string, text: string): number {
+  const seconds = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds;
+  throw new UsageError(`${flag}: ${JSON.stringify(text)} is no number of seconds; write one such as 15`);
+}

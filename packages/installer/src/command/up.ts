@@ -1,7 +1,7 @@
 import { runCollector } from "@quartet/collector";
 import type { Command } from "./command.ts";
 import { runDemo } from "./demo/demo.ts";
-import { parseFlags } from "./flags.ts";
+import { parseFlags, parseSeconds } from "./flags.ts";
 import { openInbox } from "./inbox.ts";
 
 /** `quartet up`: everything one machine needs. */
@@ -33,7 +33,7 @@ names one, and prints what a service needs to send to it.
         {
           isOnce: values.once,
           dataDir: values["data-dir"],
-          healthyMs: Number(values["healthy-for"]) * 1_000,
+          healthyMs: parseSeconds("--healthy-for", values["healthy-for"]) * 1_000,
         },
         io,
       );
