@@ -8,6 +8,7 @@ import { scaleHistogram } from "./histogram/arithmetic.ts";
 import type { Plan } from "./plan.ts";
 import type { QueryState } from "./query-state.ts";
 import { evaluateSelect } from "./select.ts";
+import { evaluateSmoothed } from "./smoothed-select.ts";
 import type { Value } from "./value.ts";
 
 function repeatSteps(value: Value, count: number): Value {
@@ -44,7 +45,13 @@ function evaluateNode(state: QueryState, plan: Plan, steps: Steps): Value {
     case "string":
       return { kind: "string", value: plan.value };
     case "select":
-      return { kind: "vector", block: evaluateSelect(state, plan, steps) };
+      return {
+        kind: "vector",
+        block:
+          plan.extension === "smoothed"
+            ? evaluateSmoothed(state, plan, steps)
+            : evaluateSelect(state, plan, steps),
+      };
     case "constant":
       if (steps.count === 0) return evaluate(state, plan.inner, steps);
       return repeatSteps(evaluate(state, plan.inner, { ...steps, count: 1 }), steps.count);

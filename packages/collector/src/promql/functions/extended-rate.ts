@@ -1,6 +1,4 @@
-import type { NativeHistogram } from "../../model/index.ts";
-import { executionError } from "../execution-error.ts";
-import { floatCount, type Window } from "../window.ts";
+import type { Window } from "../window.ts";
 import type { RateKind } from "./rate.ts";
 
 /** The value between two samples on the line that joins them; a counter that fell is taken to have begun at 0. */
@@ -24,13 +22,7 @@ export function firstPassing(from: number, to: number, passes: (index: number) =
 }
 
 /** rate, increase and delta of a range that reaches exactly from its start to its end (anchored or smoothed). */
-export function extendedRate(
-  window: Window,
-  { isCounter, isPerSecond }: RateKind,
-): number | NativeHistogram | undefined {
-  if (floatCount(window) === 0) {
-    throw executionError(`${window.extension} modifier is not supported with histograms`);
-  }
+export function extendedRate(window: Window, { isCounter, isPerSecond }: RateKind): number | undefined {
   const { floats, floatTimesMs: times } = window.series;
   const isSmoothed = window.extension === "smoothed";
   let last = window.floatTo - 1;

@@ -2,6 +2,7 @@ import type { NativeHistogram } from "../../model/index.ts";
 import { scaleHistogram } from "../histogram/arithmetic.ts";
 import { combineNoted } from "../histogram/notes.ts";
 import { floatCount, histogramCount, type RangeFunction, type Window } from "../window.ts";
+import { extendedHistogramRate } from "./extended-histogram-rate.ts";
 import { extendedRate } from "./extended-rate.ts";
 import { histogramIncrease } from "./histogram-rate.ts";
 import { noteMixed, notePlace, noteOverlap } from "./range-notes.ts";
@@ -142,7 +143,9 @@ export function createRate(kind: RateKind): RangeFunction {
       noteMixed(window);
       return undefined;
     }
-    if (window.extension !== undefined) return extendedRate(window, kind);
+    if (window.extension !== undefined) {
+      return histograms > 0 ? extendedHistogramRate(window, kind) : extendedRate(window, kind);
+    }
     return histograms > 0 ? histogramRate(window, kind) : floatRate(window, kind);
   };
 }
