@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { root, setUp } from "./setup.mjs";
 
@@ -34,6 +34,7 @@ run(node, [
   "-b",
   ...names.map((name) => tsconfigOf(name)),
 ]);
+for (const name of names) dropOrphans(join(stage, name));
 stageShop();
 mkdirSync(target, { recursive: true });
 for (const name of names) npm(["pack", "--silent", "--pack-destination", target], join(stage, name));
@@ -65,6 +66,31 @@ function stagePackage(name) {
     references: references.map(({ path }) => ({ path: tsconfigOf(path.split("/").at(-1)) })),
   };
   writeFileSync(tsconfigOf(name), JSON.stringify(config, undefined, 2));
+}
+
+/**
+ * Removes built files that no other file of the package names: what only tests import stays behind.
+ * Files are looked for by name, not by import, so that a worker whose address is put together at run time is kept.
+ */
+function dropOrphans(folder) {
+  const texts = new Map(
+    readdirSync(folder, { recursive: true })
+      .filter((file) => /\.(js|d\.ts)$|^package\.json$/.test(file))
+      .map((file) => [file, readFileSync(join(folder, file), "utf8")]),
+  );
+  const stemOf = (file) => file.replace(/\.(js|d\.ts)$/, "");
+  for (let isDone = false; !isDone;) {
+    const orphans = [...texts.keys()].filter((file) => {
+      if (!file.startsWith("dist")) return false;
+      const named = new RegExp(`[/"'\`]${basename(stemOf(file))}[."'\`$]`);
+      return ![...texts].some(([other, text]) => stemOf(other) !== stemOf(file) && named.test(text));
+    });
+    for (const file of orphans) {
+      rmSync(join(folder, file));
+      texts.delete(file);
+    }
+    isDone = orphans.length === 0;
+  }
 }
 
 /** The demo runs from the tarball too: its services travel with the command. */
