@@ -103,7 +103,7 @@ function createAgent(env: Readonly<Record<string, string | undefined>>, forget: 
   const scrapes = createScrapeWatch({ pushIntervalMs: config.metricsIntervalMs, nowMs: clock.nowMs });
   const push = createMetricPush({
     collect,
-    outbox: pipelines.metrics?.outbox,
+    pipeline: pipelines.metrics,
     scope,
     clock,
     intervalMs: config.metricsIntervalMs,

@@ -46,6 +46,9 @@ export async function serviceEnv({
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_EXPORTER_PROMETHEUS_PORT: String(await freePort()),
     OTEL_SERVICE_NAME: "under-test",
+    // Ten times the default pace: tests wait for batches.
+    OTEL_BSP_SCHEDULE_DELAY: "100",
+    OTEL_BLRP_SCHEDULE_DELAY: "100",
     ...env,
   };
 }

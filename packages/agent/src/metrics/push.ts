@@ -1,4 +1,4 @@
-import type { Clock, Outbox, Scope } from "../resilience/index.ts";
+import type { Clock, Pipeline, Scope } from "../resilience/index.ts";
 import { countPoints, type TimedFamily } from "./encode-metric.ts";
 import type { Family } from "./families.ts";
 import type { ScrapeWatch } from "./scrape-watch.ts";
@@ -6,7 +6,7 @@ import type { ScrapeWatch } from "./scrape-watch.ts";
 export interface MetricPushSettings {
   readonly collect: () => Promise<readonly Family[]>;
   /** undefined: nothing is pushed. */
-  readonly outbox: Pick<Outbox<TimedFamily>, "append" | "seal"> | undefined;
+  readonly pipeline: Pick<Pipeline<TimedFamily>, "outbox" | "sendSealed"> | undefined;
   readonly scope: Scope;
   readonly clock: Clock;
   readonly intervalMs: number;
@@ -26,20 +26,21 @@ export interface MetricPush {
 
 /** Records all metrics as cumulative data points at each interval; the delivery of the outbox sends them. */
 export function createMetricPush(settings: MetricPushSettings): MetricPush {
-  const { collect, outbox, scope, clock, intervalMs, startMs, scrapes, detach } = settings;
+  const { collect, pipeline, scope, clock, intervalMs, startMs, scrapes, detach } = settings;
   let cancel = (): void => {};
   let isStopped = false;
 
   const record = async (): Promise<void> => {
-    if (outbox === undefined || isStopped || scrapes?.isScraped() === true) return;
+    if (pipeline === undefined || isStopped || scrapes?.isScraped() === true) return;
     const families = await collect();
     const timeMs = clock.nowMs();
     for (const family of families) {
       const pointCount = countPoints(family);
-      if (pointCount > 0) outbox.append(scope, { family, startMs, timeMs }, pointCount);
+      if (pointCount > 0) pipeline.outbox.append(scope, { family, startMs, timeMs }, pointCount);
     }
     // One interval travels in one request.
-    outbox.seal();
+    pipeline.outbox.seal();
+    pipeline.sendSealed();
   };
 
   const schedule = (): void => {
@@ -53,7 +54,7 @@ export function createMetricPush(settings: MetricPushSettings): MetricPush {
 
   return {
     start() {
-      if (outbox !== undefined) detach(schedule);
+      if (pipeline !== undefined) detach(schedule);
     },
     record,
     stop() {

@@ -16,8 +16,8 @@ export interface Delivery {
   start(): void;
   /** An error is waiting: sends everything recorded so far, in order, within 100 ms of now when the collector answers. */
   flushSoon(): void;
-  /** A batch is full: sends it without waiting for the timer. */
-  flushFull(): void;
+  /** Sends the batches that are sealed, without waiting for the timer: one is full, or complete for another reason. */
+  sendSealed(): void;
   /**
    * Sends everything recorded so far. Resolves when the queue is empty, when an attempt failed, or after `deadlineMs`;
    * an attempt that waits for its turn after a failure is made at once. Never rejects.
@@ -135,7 +135,7 @@ export function createDelivery(settings: DeliverySettings): Delivery {
       });
     },
     // Not at once: this is called while the service ends a span, and making a request takes its time.
-    flushFull: () => detach(() => void clock.setTimer(pump, 0)),
+    sendSealed: () => detach(() => void clock.setTimer(pump, 0)),
     flush(deadlineMs) {
       return new Promise((resolve) => {
         detach(() => {

@@ -36,6 +36,7 @@ export interface Pipeline<T> {
   start(): void;
   /** See Delivery. */
   flushSoon(): void;
+  sendSealed(): void;
   flush(deadlineMs: number): Promise<void>;
   isOwn(request: ClientRequest): boolean;
   stop(): void;
@@ -53,7 +54,7 @@ export function createPipeline<T>(settings: PipelineSettings<T>): Pipeline<T> {
     limits: { ...queue, batchSizeBytesMax: Math.min(batchSizeBytesMax, queue.sizeBytesMax) },
     resource: settings.resource,
     encode: settings.encode,
-    onBatchFull: () => delivery.flushFull(),
+    onBatchFull: () => delivery.sendSealed(),
   });
   const delivery = createDelivery({
     ...settings,
@@ -66,6 +67,7 @@ export function createPipeline<T>(settings: PipelineSettings<T>): Pipeline<T> {
     outbox,
     start: () => delivery.start(),
     flushSoon: () => delivery.flushSoon(),
+    sendSealed: () => delivery.sendSealed(),
     flush: (deadlineMs) => delivery.flush(deadlineMs),
     isOwn: (request) => sender.isOwn(request),
     stop() {
