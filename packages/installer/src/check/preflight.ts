@@ -1,4 +1,11 @@
-import { groupOf, mapConcurrently, refusalOf, writtenKinds, type ClusterClient } from "../cluster/index.ts";
+import {
+  groupOf,
+  itemsOf,
+  mapConcurrently,
+  refusalOf,
+  writtenKinds,
+  type ClusterClient,
+} from "../cluster/index.ts";
 import {
   collectorImageDefault,
   inventoryLabels,
@@ -143,11 +150,7 @@ async function checkStorageClass(
 ): Promise<CheckOutcome> {
   const answer = await client.request({ method: "GET", path: "/apis/storage.k8s.io/v1/storageclasses" });
   if (answer.status !== 200) return found(refusalOf(answer).message);
-  const { items = [] } = answer.body as {
-    readonly items?: readonly {
-      readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
-    }[];
-  };
+  const items = itemsOf(answer);
   const names = items.map(({ metadata }) => metadata.name);
   const list = names.length === 0 ? "there is none" : `there is ${names.join(", ")}`;
   if (storageClass !== undefined) {

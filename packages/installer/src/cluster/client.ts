@@ -73,7 +73,7 @@ export function createClusterClient(settings: {
       context.setHeaderParam("Content-Type", request.contentType ?? "application/json");
       context.setBody(JSON.stringify(request.body));
     }
-    await config.applySecurityAuthentication(context);
+    await authenticate(config, { context, target });
     // The library makes a pool of connections for every request; one is enough for all.
     dispatcher ??= context.getDispatcher();
     if (dispatcher !== undefined) context.setDispatcher(dispatcher);
@@ -97,6 +97,7 @@ export function createClusterClient(settings: {
         answer = await send(request);
       } catch (cause) {
         signal.throwIfAborted();
+        if (cause instanceof InstallerError) throw cause;
         throw unreachable(target, cause);
       }
       if (answer.status === 401) {
@@ -112,6 +113,22 @@ export function createClusterClient(settings: {
       await dispatcher?.close();
     },
   };
+}
+
+/** Adds the credentials; a plugin that makes them may fail. */
+async function authenticate(
+  config: KubeConfig,
+  { context, target }: { readonly context: RequestContext; readonly target: ClusterTarget },
+): Promise<void> {
+  try {
+    await config.applySecurityAuthentication(context);
+  } catch (cause) {
+    throw new InstallerError(
+      "QUARTET_CLUSTER_REFUSED",
+      `the context ${target.context} of ${target.source} gives no credentials for ${target.address}: ${reasonOf(cause)}`,
+      { cause },
+    );
+  }
 }
 
 function kindOf({ method, path }: ClusterRequest): keyof RequestCounts {

@@ -10,6 +10,7 @@ export interface LiveObject {
     readonly generation?: number;
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
     readonly managedFields?: readonly Readonly<Record<string, unknown>>[];
     readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[];
   };

@@ -5,5 +5,5 @@ export { describeObject, groupOf, writtenKinds, type Kind } from "./kinds.ts";
 export { mapConcurrently, planObjects, refusalOf } from "./plan.ts";
 export { deleteObject, removeInstallation, type Removal } from "./remove.ts";
 export { findObsolete } from "./prune.ts";
-export type { FoundObject } from "./inventory.ts";
+export { itemsOf, type FoundObject } from "./inventory.ts";
 export { waitUntilReady, type WaitProgress } from "./wait.ts";

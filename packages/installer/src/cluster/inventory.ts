@@ -1,6 +1,6 @@
 import { inventoryLabels } from "../manifest/index.ts";
 import { InstallerError } from "../output/index.ts";
-import type { ClusterClient } from "./client.ts";
+import type { ClusterAnswer, ClusterClient } from "./client.ts";
 import type { LiveObject } from "./compare.ts";
 import { listPath, writtenKinds, type Kind } from "./kinds.ts";
 import { mapConcurrently, refusalOf } from "./plan.ts";
@@ -94,8 +94,12 @@ async function listKind(client: ClusterClient, kind: Kind, path: string): Promis
   // What we never write, nobody need let us read.
   if (answer.status === 403 && !writtenKinds.some(({ plural }) => plural === kind.plural)) return [];
   if (answer.status !== 200) throw refused(`list ${kind.plural}`, refusalOf(answer).message);
-  const { items = [] } = answer.body as { readonly items?: readonly LiveObject[] };
-  return items.map(({ metadata }) => ({ ...kind, metadata }));
+  return itemsOf(answer).map(({ metadata }) => ({ ...kind, metadata }));
+}
+
+/** The objects of a list. An empty list of Go's may be null. */
+export function itemsOf({ body }: ClusterAnswer): readonly LiveObject[] {
+  return (body as { readonly items?: readonly LiveObject[] | null }).items ?? [];
 }
 
 function refused(what: string, message: string): InstallerError {

@@ -1,6 +1,7 @@
 import { selectorOf } from "./selector.ts";
 import type { ClusterClient } from "./client.ts";
 import type { LiveObject } from "./compare.ts";
+import { itemsOf } from "./inventory.ts";
 import { claimKind, listPath } from "./kinds.ts";
 
 /** Why a workload is not ready. */
@@ -75,7 +76,7 @@ async function list(client: ClusterClient, path: string): Promise<readonly LiveO
   const answer = await client.request({ method: "GET", path });
   // Who may not read events still learns what pods say.
   if (answer.status !== 200) return [];
-  return (answer.body as { readonly items?: readonly LiveObject[] }).items ?? [];
+  return itemsOf(answer);
 }
 
 /** The reasons out of what was read. Pure. */

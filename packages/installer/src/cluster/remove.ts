@@ -1,7 +1,6 @@
 import { InstallerError } from "../output/index.ts";
 import type { ClusterClient } from "./client.ts";
-import type { LiveObject } from "./compare.ts";
-import { discoverKinds, listInventory, listNamespace, type FoundObject } from "./inventory.ts";
+import { discoverKinds, itemsOf, listInventory, listNamespace, type FoundObject } from "./inventory.ts";
 import { claimKind, describeObject, objectPath, writtenKinds, type Kind } from "./kinds.ts";
 import { mapConcurrently, refusalOf } from "./plan.ts";
 
@@ -54,9 +53,18 @@ export async function removeInstallation(client: ClusterClient, settings: Remove
     });
   };
 
+  // Pods first, those that others send to last: while they end they still flush, through Services and policies that are there.
+  const tops = inventory.filter((object) => !isOwned(object));
+  const pods = kinds.filter(({ kind }) => kind === "Pod");
+  for (const isStorage of [false, true]) {
+    const workloads = tops.filter((object) => isWorkload(object) && belongsToStorage(object) === isStorage);
+    if (workloads.length === 0) continue;
+    await drop(workloads);
+    await waitUntilGone(client, pods, settings, (pod) => !isStorage && belongsToStorage(pod));
+  }
   for (const kind of [...writtenKinds, ...(deletesData ? [claimKind] : [])]) {
     if (kind.kind === "Namespace") continue;
-    await drop(inventory.filter((object) => object.kind === kind.kind && !isOwned(object)));
+    await drop(tops.filter((object) => object.kind === kind.kind && !isWorkload(object)));
   }
   // Only kinds that there was something of, and pods: every other list would be empty each time.
   const waitedKinds = kinds.filter(
@@ -175,6 +183,14 @@ function isMadeWithNamespace({ kind, metadata }: FoundObject): boolean {
   );
 }
 
+function isWorkload({ apiVersion }: FoundObject): boolean {
+  return apiVersion === "apps/v1";
+}
+
+function belongsToStorage({ metadata }: FoundObject): boolean {
+  return metadata.labels?.["app.kubernetes.io/component"] === "elasticsearch";
+}
+
 function isOwned({ metadata }: FoundObject): boolean {
   return (metadata.ownerReferences ?? []).length > 0;
 }
@@ -191,8 +207,7 @@ async function volumesOf(client: ClusterClient, claims: readonly FoundObject[]):
   // Who may not see volumes leaves them to the storage class, which deletes them with their claims.
   if (answer.status !== 200) return [];
   const uids = new Set(claims.map(({ metadata }) => metadata.uid));
-  const { items = [] } = answer.body as { readonly items?: readonly LiveObject[] };
-  return items.flatMap((volume) => {
+  return itemsOf(answer).flatMap((volume) => {
     const spec = volume["spec"] as {
       readonly claimRef?: { readonly uid?: string };
       readonly persistentVolumeReclaimPolicy?: string;

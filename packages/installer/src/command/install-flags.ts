@@ -62,7 +62,7 @@ export function parseManifestFlags(flags: ManifestFlags, version: string): Insta
     throw new UsageError(`--webhook: ${JSON.stringify(webhook)} is no http or https URL`);
   }
   const registry = flags.registry?.replace(/\/+$/, "");
-  if (registry !== undefined && !/^[a-z0-9][a-z0-9.:/_-]*$/.test(registry)) {
+  if (registry !== undefined && !/^[a-z0-9][a-z0-9.-]*(:\d+)?(\/[a-z0-9._-]+)*$/.test(registry)) {
     throw new UsageError(
       `--registry: ${JSON.stringify(flags.registry)} is no registry; write a host and a prefix, such as registry.example.com/mirror`,
     );

@@ -1,4 +1,4 @@
-import { imageOf, type Component } from "./images.ts";
+import { imageOf, versionLabel, type Component } from "./images.ts";
 import type { Credentials } from "./credentials.ts";
 import { metaOf, namespaceOf } from "./names.ts";
 import type { InstallSettings } from "./settings.ts";
@@ -24,7 +24,7 @@ export function componentMeta(
     namespace: namespace ?? undefined,
     component,
     instance: settings.namespace,
-    version: imageOf(component, settings).tag,
+    version: versionLabel(imageOf(component, settings).tag),
   });
 }
 

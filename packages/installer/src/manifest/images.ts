@@ -69,6 +69,11 @@ export function tagOf(image: string): string {
   return last.split(":")[1] ?? "latest";
 }
 
+/** A tag as the value of a label, which is shorter and ends in a letter or digit. */
+export function versionLabel(tag: string): string {
+  return tag.slice(0, 63).replace(/[^A-Za-z0-9]+$/, "");
+}
+
 function withRegistry(image: string, registry: string | undefined): string {
   return registry === undefined ? image : `${registry}/${image.slice(image.indexOf("/") + 1)}`;
 }

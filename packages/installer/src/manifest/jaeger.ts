@@ -36,6 +36,8 @@ export function buildJaegerConfig({ settings }: BuildContext): Readonly<Record<s
       jaeger_query: {
         storage: { traces: "main" },
         http: all(jaeger.query),
+        // Nobody asks over gRPC; it cannot be switched off, only kept inside the pod.
+        grpc: { endpoint: "127.0.0.1:16685" },
         // Else it records every look at a trace as a trace of its own.
         enable_tracing: false,
       },

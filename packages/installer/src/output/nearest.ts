@@ -1,5 +1,10 @@
-/** The candidate nearest to a misspelt word, or undefined when none is near (more than a third of it differs). */
+/**
+ * The candidate nearest to a misspelt word, or undefined when none is near (more than a third of it differs).
+ * A word that was cut short is near the one candidate that it begins.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const begun = candidates.filter((candidate) => candidate.startsWith(word));
+  if (begun.length === 1) return begun[0];
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;
   for (const candidate of candidates) {
