@@ -1,8 +1,9 @@
-import type { NativeHistogram } from "../model/index.ts";
+import { labelValue, metricNameLabel, type NativeHistogram } from "../model/index.ts";
 import { groupRows, type Groups } from "./aggregate-groups.ts";
 import { cellKinds, clearCell, createBlock, setHistogram, type Block } from "./block.ts";
 import { aggregateHistograms } from "./histogram/aggregate.ts";
 import { compact } from "./histogram/arithmetic.ts";
+import { usesCustomBuckets } from "./histogram/bounds.ts";
 import { noteMixedSchemas, noteReconciled } from "./histogram/notes.ts";
 import type { AggregationPlan } from "./plan.ts";
 import type { QueryState } from "./query-state.ts";
@@ -62,22 +63,34 @@ function sumFloats(state: QueryState, input: Block, groups: Groups, result: Bloc
   }
 }
 
+interface Member {
+  readonly row: number;
+  readonly histogram: NativeHistogram;
+}
+
 function sumOfHistograms(
   state: QueryState,
   plan: AggregationPlan,
-  histograms: readonly NativeHistogram[],
+  input: Block,
+  members: readonly Member[],
 ): NativeHistogram | undefined {
   const { span } = plan.inner;
-  const aggregated = aggregateHistograms(histograms, plan.operator === "avg" ? "avg" : "sum");
-  const place = { annotations: state.annotations, span, metric: "" };
-  if (aggregated.collides && aggregated.kind === "aggregated") {
-    state.annotations.warn("conflicting counter resets during histogram aggregation", span);
-  }
+  const aggregated = aggregateHistograms(
+    members.map(({ histogram }) => histogram),
+    plan.operator === "avg" ? "avg" : "sum",
+  );
   if (aggregated.kind === "incompatible") {
-    noteMixedSchemas(place);
+    const isCustom = usesCustomBuckets(members[0]!.histogram);
+    const odd = members.find(({ histogram }) => usesCustomBuckets(histogram) !== isCustom)!;
+    const metric = labelValue(input.labels[odd.row]!, metricNameLabel);
+    noteMixedSchemas({ annotations: state.annotations, span, metric });
     return undefined;
   }
-  if (aggregated.isReconciled) noteReconciled(place, "aggregation");
+  if (aggregated.collides) {
+    state.annotations.warn("conflicting counter resets during histogram aggregation", span);
+  }
+  if (aggregated.isReconciled)
+    noteReconciled({ annotations: state.annotations, span, metric: "" }, "aggregation");
   return compact(aggregated.histogram);
 }
 
@@ -89,22 +102,22 @@ function sumHistograms(
   result: Block,
 ): void {
   const { stepCount } = input;
-  const byCell = new Map<number, NativeHistogram[]>();
+  const byCell = new Map<number, Member[]>();
   for (const [cell, histogram] of [...input.histograms!].sort(([left], [right]) => left - right)) {
-    const target = groups.ofRow[Math.floor(cell / stepCount)]! * stepCount + (cell % stepCount);
+    const row = Math.floor(cell / stepCount);
+    const target = groups.ofRow[row]! * stepCount + (cell % stepCount);
     const known = byCell.get(target);
-    if (known === undefined) byCell.set(target, [histogram]);
-    else known.push(histogram);
+    if (known === undefined) byCell.set(target, [{ row, histogram }]);
+    else known.push({ row, histogram });
   }
-  for (const [cell, histograms] of byCell) {
+  for (const [cell, members] of byCell) {
     state.checkpoint();
+    // The sum is tried even where floats spoil it, as that may have something to say as well.
+    const sum = sumOfHistograms(state, plan, input, members);
     if (result.kinds[cell] === cellKinds.float) {
       state.annotations.warn("encountered a mix of histograms and floats for aggregation", plan.inner.span);
       clearCell(result, cell);
-      continue;
-    }
-    const sum = sumOfHistograms(state, plan, histograms);
-    if (sum !== undefined) setHistogram(result, cell, sum);
+    } else if (sum !== undefined) setHistogram(result, cell, sum);
   }
 }
 

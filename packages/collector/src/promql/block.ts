@@ -6,11 +6,14 @@ export interface Steps {
   readonly startMs: number;
   readonly stepMs: number;
   readonly count: number;
+  /** The query asks for one time only, not for a range that happens to have one point. */
+  readonly isInstant: boolean;
 }
 
 /** The points from start to end, at most up to `endMs`. */
 export function stepsBetween(startMs: number, endMs: number, stepMs: number): Steps {
-  return { startMs, stepMs, count: endMs < startMs ? 0 : Math.floor((endMs - startMs) / stepMs) + 1 };
+  const count = endMs < startMs ? 0 : Math.floor((endMs - startMs) / stepMs) + 1;
+  return { startMs, stepMs, count, isInstant: startMs === endMs };
 }
 
 /** What a cell of a block holds. */

@@ -15,6 +15,7 @@ import { evaluateInfo } from "./functions/info.ts";
 import { joinLabels, replaceLabel } from "./functions/labels.ts";
 import { sortByLabels, sortByValue } from "./functions/sort.ts";
 import { sampleTimes, stepTimes } from "./functions/timestamp.ts";
+import { goMax, goMin } from "./go-float.ts";
 import { settleNames } from "./names.ts";
 import type { CallPlan } from "./plan.ts";
 import { executionError } from "./execution-error.ts";
@@ -42,17 +43,16 @@ const stringsFrom = (context: CallContext, first: number): string[] =>
 const stepSeconds = ({ steps }: CallContext): Float64Array =>
   Float64Array.from({ length: steps.count }, (_value, step) => (steps.startMs + step * steps.stepMs) / 1000);
 
-function sorted(context: CallContext, sort: (block: Block) => Block): Block {
+function sorted(context: CallContext, sort: (block: Block, isInstant: boolean) => Block): Block {
   const { state, plan, steps } = context;
-  const isInstant = steps.count === 1;
-  if (!isInstant) {
+  if (!steps.isInstant) {
     state.annotations.warn(
       "sort is ineffective for range queries since results are always ordered by labels",
       plan.span,
     );
   }
   const block = vectorAt(context, 0);
-  return isInstant ? sort(block) : block;
+  return sort(block, steps.isInstant);
 }
 
 function scalarFunction(context: CallContext): Float64Array | undefined {
@@ -66,7 +66,7 @@ function scalarFunction(context: CallContext): Float64Array | undefined {
       return toScalar(vectorAt(context, 0));
     case "min_of":
     case "max_of": {
-      const choose = name === "min_of" ? Math.min : Math.max;
+      const choose = name === "min_of" ? goMin : goMax;
       const right = scalarAt(context, 1);
       return scalarAt(context, 0).map((value, step) => choose(value, right[step]!));
     }
@@ -93,10 +93,10 @@ function mappedFunction(context: CallContext): Block | undefined {
   }
   const part = dateFunctions.get(name);
   if (part === undefined) return undefined;
-  if (args.length === 0) return unlabelled(stepSeconds(context).map((value) => datePart(part, value)));
+  if (args.length === 0) return unlabelled(stepSeconds(context).map((value) => datePart(name, part, value)));
   return settleNames(
     state,
-    mapFloats(vectorAt(context, 0), (value) => datePart(part, value)),
+    mapFloats(vectorAt(context, 0), (value) => datePart(name, part, value)),
   );
 }
 
@@ -126,13 +126,17 @@ function vectorFunction(context: CallContext): Block {
     case "start_timestamp":
       return timestampFunction(context, "start");
     case "sort":
-      return sorted(context, (block) => sortByValue(block, 1));
+      return sorted(context, (block, isInstant) => sortByValue(block, isInstant, 1));
     case "sort_desc":
-      return sorted(context, (block) => sortByValue(block, -1));
+      return sorted(context, (block, isInstant) => sortByValue(block, isInstant, -1));
     case "sort_by_label":
-      return sorted(context, (block) => sortByLabels(block, stringsFrom(context, 1), 1));
+      return sorted(context, (block, isInstant) =>
+        isInstant ? sortByLabels(block, stringsFrom(context, 1), 1) : block,
+      );
     case "sort_by_label_desc":
-      return sorted(context, (block) => sortByLabels(block, stringsFrom(context, 1), -1));
+      return sorted(context, (block, isInstant) =>
+        isInstant ? sortByLabels(block, stringsFrom(context, 1), -1) : block,
+      );
     case "label_replace": {
       const [target, template, source, expression] = stringsFrom(context, 1) as [
         string,

@@ -5,7 +5,8 @@ import { cellKinds, mergeEqualRows, stepsBetween, type Block, type Steps } from 
 import { evaluate } from "./evaluate.ts";
 import { compareLabels } from "./label-edit.ts";
 import { dropNames } from "./names.ts";
-import { buildPlan, type Plan, type QueryTimes } from "./plan.ts";
+import { buildPlan, type QueryTimes } from "./build-plan.ts";
+import type { Plan } from "./plan.ts";
 import {
   createQueryState,
   queryLimitsDefault,
@@ -174,7 +175,7 @@ export function evaluateInstant(query: InstantQuery): QueryResult {
   const { expression, timestampMs } = query;
   const state = openState(query);
   const times: QueryTimes = { startMs: timestampMs, endMs: timestampMs, stepMs: 0 };
-  const steps: Steps = { startMs: timestampMs, stepMs: 1, count: 1 };
+  const steps: Steps = { startMs: timestampMs, stepMs: 1, count: 1, isInstant: true };
   const plan = buildPlan(expression.root, times);
   const value = evaluateInstantValue(state, expression, plan, steps);
   return { value, annotations: state.annotations.result(expression.text) };

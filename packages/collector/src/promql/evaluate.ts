@@ -5,7 +5,7 @@ import { evaluateBinary } from "./binary.ts";
 import { evaluateCall } from "./call.ts";
 import { settleNames } from "./names.ts";
 import { scaleHistogram } from "./histogram/arithmetic.ts";
-import type { Plan } from "./plan.ts";
+import { planType, type Plan } from "./plan.ts";
 import type { QueryState } from "./query-state.ts";
 import { evaluateSelect } from "./select.ts";
 import { evaluateSmoothed } from "./smoothed-select.ts";
@@ -53,8 +53,7 @@ function evaluateNode(state: QueryState, plan: Plan, steps: Steps): Value {
             : evaluateSelect(state, plan, steps),
       };
     case "constant":
-      if (steps.count === 0) return evaluate(state, plan.inner, steps);
-      return repeatSteps(evaluate(state, plan.inner, { ...steps, count: 1 }), steps.count);
+      return repeatSteps(evaluate(state, plan.inner, { ...steps, count: 1, isInstant: true }), steps.count);
     case "unary": {
       const value = evaluate(state, plan.inner, steps);
       return plan.operator === "-" ? negate(state, value) : value;
@@ -74,6 +73,12 @@ function evaluateNode(state: QueryState, plan: Plan, steps: Steps): Value {
 /** The value of a node at every step. What it holds beyond its result is given back. */
 export function evaluate(state: QueryState, plan: Plan, steps: Steps): Value {
   state.checkpoint();
+  // A grid without points, as of a subquery shorter than its step, asks for nothing at all.
+  if (steps.count === 0 && plan.kind !== "string") {
+    return planType(plan) === "scalar"
+      ? { kind: "scalar", values: new Float64Array(0) }
+      : { kind: "vector", block: createBlock(0, 0) };
+  }
   const heldBefore = state.heldSamples();
   const value = evaluateNode(state, plan, steps);
   state.hold(heldBefore - state.heldSamples());

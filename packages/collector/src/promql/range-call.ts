@@ -3,6 +3,7 @@ import { absentLabels } from "./functions/absent.ts";
 import { rangeFunctions } from "./functions/range-functions.ts";
 import { addRow, cellKinds, createBlock, setFloat, setHistogram, type Block, type Steps } from "./block.ts";
 import { evaluateScalar } from "./value.ts";
+import { statsOnly } from "./histogram/stats-only.ts";
 import { settleNames } from "./names.ts";
 import { referenceMs, type CallPlan, type Plan, type RangePlan, type SubqueryPlan } from "./plan.ts";
 import { executionError } from "./execution-error.ts";
@@ -43,7 +44,7 @@ export function rangeSeries(state: QueryState, range: RangeArgument, steps: Step
   const widen = { beforeMs: rangeMs + before - 1, afterMs: after };
   const series = selectSeries(state, select.matchers, selectedRange(select.placement, steps, widen));
   return series.map((samples) => {
-    const split = toRangeSeries(samples);
+    const split = toRangeSeries(select.isStatsOnly ? statsOnly(samples) : samples);
     return state.startTimestamps ? split : withoutStarts(split);
   });
 }

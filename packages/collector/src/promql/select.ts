@@ -6,6 +6,7 @@ import {
   type TimeRange,
 } from "../model/index.ts";
 import { addRow, createBlock, setFloat, setHistogram, type Block, type Steps } from "./block.ts";
+import { statsOnly } from "./histogram/stats-only.ts";
 import { referenceMs, type Placement, type SelectPlan } from "./plan.ts";
 import type { QueryState } from "./query-state.ts";
 
@@ -77,8 +78,9 @@ export function evaluateSelect(state: QueryState, plan: SelectPlan, steps: Steps
   const widen = { beforeMs: state.lookbackMs - 1, afterMs: 0 };
   const series = selectSeries(state, matchers, selectedRange(placement, steps, widen));
   const block = createBlock(steps.count, series.length);
-  for (const samples of series) {
+  for (const stored of series) {
     state.checkpoint();
+    const samples = plan.isStatsOnly ? statsOnly(stored) : stored;
     let base = -1;
     forEachNewest(state, samples, placement, steps, (step, index) => {
       if (base < 0) base = addRow(block, samples.labels, false) * steps.count;

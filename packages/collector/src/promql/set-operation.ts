@@ -42,9 +42,11 @@ function copyWhere(
 export function combineSets(
   operator: SetOperator,
   matching: VectorMatching,
-  left: Block,
+  allLeft: Block,
   right: Block,
 ): Block {
+  // A series without a sample has no say in what becomes of the name of its namesake on the right.
+  const left = withoutEmptyRows(allLeft);
   const groups = groupByMatching(matching, left.labels, right.labels);
   if (operator !== "or") {
     const present = presence(right, groups.right, groups.count);

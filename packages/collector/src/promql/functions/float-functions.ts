@@ -1,4 +1,5 @@
 import { addRow, cellKinds, createBlock, type Block } from "../block.ts";
+import { goMax, goMin } from "../go-float.ts";
 
 /** Functions of one float, by name. */
 export const floatFunctions: ReadonlyMap<string, (value: number) => number> = new Map<
@@ -30,10 +31,6 @@ export const floatFunctions: ReadonlyMap<string, (value: number) => number> = ne
   ["sgn", (value) => (value < 0 ? -1 : value > 0 ? 1 : value)],
 ]);
 
-/** The greater and the lesser of two, where NaN wins. */
-const least = (left: number, right: number): number => Math.min(left, right);
-const most = (left: number, right: number): number => Math.max(left, right);
-
 /** Functions of a float and one or two numbers that go with the step, by name; undefined leaves the sample out. */
 export const parameterFunctions: ReadonlyMap<
   string,
@@ -41,10 +38,10 @@ export const parameterFunctions: ReadonlyMap<
 > = new Map<string, (value: number, parameters: readonly number[]) => number | undefined>([
   [
     "clamp",
-    (value, [lower = 0, upper = 0]) => (upper < lower ? undefined : most(lower, least(upper, value))),
+    (value, [lower = 0, upper = 0]) => (upper < lower ? undefined : goMax(lower, goMin(upper, value))),
   ],
-  ["clamp_min", (value, [lower = 0]) => most(lower, value)],
-  ["clamp_max", (value, [upper = 0]) => least(upper, value)],
+  ["clamp_min", (value, [lower = 0]) => goMax(lower, value)],
+  ["clamp_max", (value, [upper = 0]) => goMin(upper, value)],
   [
     "round",
     (value, [nearest = 1]) => {

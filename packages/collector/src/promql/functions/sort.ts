@@ -2,8 +2,13 @@ import { labelValue, type Labels } from "../../model/index.ts";
 import { cellKinds, selectRows, type Block } from "../block.ts";
 import { compareLabels } from "../label-edit.ts";
 
-/** sort and sort_desc of an instant query: floats by value, NaN last; histograms are left out. */
-export function sortByValue(block: Block, direction: 1 | -1): Block {
+/** sort and sort_desc: floats by value, NaN last, in an instant query; histograms are left out in any. */
+export function sortByValue(block: Block, isInstant: boolean, direction: 1 | -1): Block {
+  if (!isInstant) {
+    for (const cell of block.histograms?.keys() ?? []) block.kinds[cell] = cellKinds.none;
+    block.histograms = undefined;
+    return block;
+  }
   const rows = block.labels.map((_labels, row) => row).filter((row) => block.kinds[row] === cellKinds.float);
   const value = (row: number): number => block.values[row]!;
   rows.sort((left, right) => {

@@ -8,12 +8,31 @@ export interface Bucket {
 
 export const usesCustomBuckets = ({ schema }: NativeHistogram): boolean => schema === customBucketsSchema;
 
+// What one bucket is wider than the one below it, for schemas 0 to 8: 2^(2^-schema) as Prometheus computed it, which is
+// not always the nearest float. Bounds must be the same bits, as they are compared and printed.
+const growth = [
+  2, 1.414213562373095, 1.189207115002721, 1.0905077326652577, 1.0442737824274138, 1.0218971486541166,
+  1.0108892860517004, 1.0054299011128027, 1.0027112750502025,
+] as const;
+
+/** Bounds between 1/2 and 1 for each schema; those that the schema before has too are taken from there. */
+const fractions: readonly (readonly number[])[] = growth.reduce<number[][]>((tables, factor, schema) => {
+  const table = [0.5];
+  for (let place = 1; place < 2 ** schema; place += 1) {
+    table.push(place % 2 === 0 ? tables[schema - 1]![place / 2]! : table[place - 1]! * factor);
+  }
+  return [...tables, table];
+}, []);
+
 /** Upper bound of bucket `index` above zero in an exponential schema. */
 export function exponentialBound(index: number, schema: number): number {
-  const bound = schema < 0 ? 2 ** (index * 2 ** -schema) : 2 ** (index / 2 ** schema);
   // The last bucket for ordinary numbers would end at 2^1024; what follows it counts infinities.
-  const isLast = index * 2 ** -schema === 1024;
-  return isLast ? Number.MAX_VALUE : bound;
+  if (index * 2 ** -schema === 1024) return Number.MAX_VALUE;
+  if (schema < 0) return 2 ** (index * 2 ** -schema);
+  const size = 2 ** schema;
+  const octave = Math.floor(index / size);
+  // In two steps, as 2^1024 itself would overflow.
+  return fractions[schema]![index - octave * size]! * 2 ** octave * 2;
 }
 
 function customBound(index: number, customValues: readonly number[]): number {
