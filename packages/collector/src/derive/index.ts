@@ -1,0 +1,1 @@
+export { createDerive, type Derive, type DeriveSettings } from "./derive.ts";

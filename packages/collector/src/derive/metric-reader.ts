@@ -1,0 +1,169 @@
+import { decodeRequest } from "../otlp/index.ts";
+import type { PushedMetric, PushedMetrics, PushedPoint, PushSource } from "./pushed-metrics.ts";
+import type { Sources } from "./sources.ts";
+
+/** The parts of OTLP/JSON that matter here; every field may be absent. */
+interface Attribute {
+  readonly key?: string;
+  readonly value?: AnyValue;
+}
+interface AnyValue {
+  readonly stringValue?: string;
+  readonly boolValue?: boolean;
+  readonly intValue?: string;
+  readonly doubleValue?: number;
+  readonly bytesValue?: string;
+  readonly arrayValue?: { readonly values?: readonly AnyValue[] };
+  readonly kvlistValue?: { readonly values?: readonly Attribute[] };
+}
+interface Point {
+  readonly attributes?: readonly Attribute[];
+  readonly startTimeUnixNano?: string;
+  readonly flags?: number;
+}
+interface NumberPoint extends Point {
+  readonly asDouble?: number;
+  readonly asInt?: string;
+}
+interface HistogramPoint extends Point {
+  readonly count?: string;
+  readonly sum?: number;
+  readonly bucketCounts?: readonly string[];
+  readonly explicitBounds?: readonly number[];
+}
+interface SummaryPoint extends Point {
+  readonly count?: string;
+  readonly sum?: number;
+  readonly quantileValues?: readonly { readonly quantile?: number; readonly value?: number }[];
+}
+interface Points<P> {
+  readonly dataPoints?: readonly P[];
+  readonly aggregationTemporality?: number;
+  readonly isMonotonic?: boolean;
+}
+interface Metric {
+  readonly name?: string;
+  readonly description?: string;
+  readonly unit?: string;
+  readonly gauge?: Points<NumberPoint>;
+  readonly sum?: Points<NumberPoint>;
+  readonly histogram?: Points<HistogramPoint>;
+  readonly exponentialHistogram?: Points<Point>;
+  readonly summary?: Points<SummaryPoint>;
+}
+interface Request {
+  readonly resourceMetrics?: readonly {
+    readonly resource?: { readonly attributes?: readonly Attribute[] };
+    readonly scopeMetrics?: readonly { readonly metrics?: readonly Metric[] }[];
+  }[];
+}
+
+const temporalities = ["unspecified", "delta", "cumulative"] as const;
+/** DataPointFlags: no value was recorded. */
+const flagNoValue = 1;
+
+/** Turns the metrics of one record into series. Decodes to objects: data points are few beside spans. */
+export function createMetricReader({
+  pushed,
+  sources,
+}: {
+  readonly pushed: PushedMetrics;
+  readonly sources: Sources;
+}): (payload: Uint8Array, receivedAtMs: number) => void {
+  function readMetric(source: PushSource, metric: Metric): void {
+    const { name = "", unit = "", description: help = "" } = metric;
+    const points = metric.sum ?? metric.gauge ?? metric.histogram ?? metric.summary;
+    const temporality = temporalities[points?.aggregationTemporality ?? 0] ?? "unspecified";
+    const shared: PushedMetric = { name, unit, help, temporality, isMonotonic: points?.isMonotonic === true };
+    for (const point of metric.gauge?.dataPoints ?? []) {
+      pushed.number(source, "gauge", shared, pointOf(point), numberOf(point));
+    }
+    for (const point of metric.sum?.dataPoints ?? []) {
+      pushed.number(source, "sum", shared, pointOf(point), numberOf(point));
+    }
+    for (const point of metric.histogram?.dataPoints ?? []) {
+      pushed.histogram(source, shared, pointOf(point), {
+        count: Number(point.count ?? 0),
+        sum: point.sum,
+        bounds: point.explicitBounds ?? [],
+        counts: (point.bucketCounts ?? []).map(Number),
+      });
+    }
+    for (const point of metric.summary?.dataPoints ?? []) {
+      pushed.summary(source, shared, pointOf(point), {
+        count: Number(point.count ?? 0),
+        sum: point.sum ?? 0,
+        quantiles: (point.quantileValues ?? []).map(
+          ({ quantile = 0, value = 0 }) => [quantile, value] as const,
+        ),
+      });
+    }
+    for (const _ of metric.exponentialHistogram?.dataPoints ?? []) pushed.skip("exponential_histogram");
+  }
+
+  return (payload, receivedAtMs) => {
+    const request = decodeRequest("metrics", payload) as Request;
+    for (const { resource, scopeMetrics } of request.resourceMetrics ?? []) {
+      const attributes = pairsOf(resource?.attributes);
+      const source = sourceOf(attributes);
+      if (source.service !== "") sources.heard(source, receivedAtMs, true);
+      for (const { metrics } of scopeMetrics ?? [])
+        for (const metric of metrics ?? []) readMetric(source, metric);
+      // Without an identity the information would belong to nobody (Prometheus leaves it out as well).
+      const rest = attributes.filter(([name]) => !identity.has(name));
+      if (rest.length > 0 && Object.keys(source.labels).length > 0) pushed.targetInfo(source, rest);
+    }
+  };
+}
+
+const identity: ReadonlySet<string> = new Set(["service.name", "service.namespace", "service.instance.id"]);
+
+/** `job` is namespace/name or name, `instance` the instance's id (OpenTelemetry specification, "Resource Attributes"). */
+function sourceOf(attributes: readonly (readonly [string, string])[]): PushSource {
+  const find = (name: string) => attributes.find(([key]) => key === name)?.[1] ?? "";
+  const service = find("service.name");
+  const instance = find("service.instance.id");
+  const namespace = find("service.namespace");
+  const job = namespace === "" || service === "" ? service : `${namespace}/${service}`;
+  const labels: Record<string, string> = {};
+  if (job !== "") labels["job"] = job;
+  if (instance !== "") labels["instance"] = instance;
+  return { service, instance, labels };
+}
+
+function pointOf({ attributes, startTimeUnixNano, flags = 0 }: Point): PushedPoint {
+  return {
+    attributes: pairsOf(attributes),
+    startMs: Math.floor(Number(startTimeUnixNano ?? 0) / 1e6),
+    isGone: flags % 2 === flagNoValue,
+  };
+}
+
+function numberOf({ asDouble, asInt }: NumberPoint): number {
+  return asDouble ?? Number(asInt ?? 0);
+}
+
+function pairsOf(attributes: readonly Attribute[] = []): (readonly [string, string])[] {
+  return attributes.map(({ key = "", value }) => [key, textOf(value)] as const);
+}
+
+/** A value as the text of a label: strings as they are, what has parts as JSON. */
+function textOf(value: AnyValue | undefined): string {
+  const plain = plainOf(value);
+  if (typeof plain === "string") return plain;
+  return plain === null ? "" : JSON.stringify(plain);
+}
+
+function plainOf(value: AnyValue | undefined): unknown {
+  if (value === undefined) return null;
+  const { stringValue, boolValue, intValue, doubleValue, bytesValue, arrayValue, kvlistValue } = value;
+  if (stringValue !== undefined) return stringValue;
+  if (boolValue !== undefined) return boolValue;
+  // As a string it keeps all 64 bits.
+  if (intValue !== undefined) return intValue;
+  if (doubleValue !== undefined) return doubleValue;
+  if (bytesValue !== undefined) return bytesValue;
+  if (arrayValue !== undefined) return (arrayValue.values ?? []).map(plainOf);
+  if (kvlistValue === undefined) return null;
+  return Object.fromEntries((kvlistValue.values ?? []).map(({ key = "", value }) => [key, plainOf(value)]));
+}

@@ -1,0 +1,333 @@
+import {
+  labelsFromRecord,
+  labelsKey,
+  labelValue,
+  metricNameLabel,
+  type Labels,
+  type MetricType,
+} from "../model/index.ts";
+import { boundText, labelName, metricName, unitName, type NamedKind } from "./names.ts";
+import type { Family, Origin, SeriesTable } from "./series-table.ts";
+
+/** Who sends. */
+export interface PushSource {
+  readonly service: string;
+  readonly instance: string;
+  /** `job` and `instance`, where the resource says them. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What every point of a metric has in common. */
+export interface PushedMetric {
+  readonly name: string;
+  readonly unit: string;
+  readonly help: string;
+  readonly temporality: "unspecified" | "delta" | "cumulative";
+  readonly isMonotonic: boolean;
+}
+
+export interface PushedPoint {
+  readonly attributes: readonly (readonly [string, string])[];
+  /** Unix ms; 0 = unknown. */
+  readonly startMs: number;
+  /** The source says that there is no value any more. */
+  readonly isGone: boolean;
+}
+
+export interface PushedHistogram {
+  readonly count: number;
+  readonly sum: number | undefined;
+  /** Upper bounds, ascending; one fewer than `counts`. */
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+}
+
+export type SkipReason =
+  | "exponential_histogram"
+  | "series_limit"
+  | "invalid_name"
+  | "unspecified_temporality";
+
+/** Metrics that services push, as Prometheus' OTLP endpoint names them. Their sample times are grid points, not the sender's. */
+export interface PushedMetrics {
+  number(
+    source: PushSource,
+    kind: "gauge" | "sum",
+    metric: PushedMetric,
+    point: PushedPoint,
+    value: number,
+  ): void;
+  histogram(source: PushSource, metric: PushedMetric, point: PushedPoint, histogram: PushedHistogram): void;
+  summary(
+    source: PushSource,
+    metric: PushedMetric,
+    point: PushedPoint,
+    summary: {
+      readonly count: number;
+      readonly sum: number;
+      readonly quantiles: readonly (readonly [number, number])[];
+    },
+  ): void;
+  /** What else the resource says of the source. */
+  targetInfo(source: PushSource, attributes: readonly (readonly [string, string])[]): void;
+  skip(reason: SkipReason): void;
+  /** The source has fallen silent: its series end. Only while a grid point is closed. */
+  endSource(source: { readonly service: string; readonly instance: string }): void;
+  /** Ends what was last pushed before `cutoffMs`, and what senders have given up. */
+  sweep(cutoffMs: number): void;
+  snapshot(): PushedMetricsState;
+  restore(state: PushedMetricsState): void;
+}
+
+/** Only what no later push would tell again: the sums of deltas. */
+export interface PushedMetricsState {
+  readonly rows: readonly {
+    readonly labels: Labels;
+    readonly family: Family;
+    readonly source: string;
+    readonly value: number;
+    readonly seenMs: number;
+    /** Start of the counter; 0 = never written. */
+    readonly startMs: number;
+  }[];
+}
+
+interface Row {
+  readonly id: number;
+  readonly labels: Labels;
+  readonly family: Family;
+  readonly source: string;
+  readonly isDelta: boolean;
+  value: number;
+  seenMs: number;
+  startMs: number;
+  isGone: boolean;
+}
+
+const overflowsMax = 1_000;
+
+export function createPushedMetrics({
+  table,
+  skipped,
+}: {
+  readonly table: SeriesTable;
+  readonly skipped: (reason: SkipReason) => void;
+}): PushedMetrics {
+  const rows = new Map<string, Row>();
+  const names = new Map<string, { readonly name: string; readonly family: Family }>();
+  /** Overflow series by metric name: what deltas of series beyond the limit add up to. */
+  let overflows = 0;
+
+  const sourceKey = ({ service, instance }: { readonly service: string; readonly instance: string }) =>
+    `${service}\0${instance}`;
+
+  function named(metric: PushedMetric, kind: NamedKind, type: MetricType) {
+    const key = `${type}\0${metric.name}\0${metric.unit}`;
+    let known = names.get(key);
+    if (known === undefined) {
+      const name = metricName({ name: metric.name, unit: metric.unit, kind });
+      known = { name, family: { type, help: metric.help, unit: unitName(metric.unit) } };
+      // Names come from outside; the cache forgets rather than grows.
+      if (names.size >= 10_000) names.clear();
+      names.set(key, known);
+    }
+    return known;
+  }
+
+  function labelsOf(
+    name: string,
+    source: PushSource,
+    point: { readonly attributes: readonly (readonly [string, string])[] },
+    more: Readonly<Record<string, string>> = {},
+  ): Labels {
+    const record: Record<string, string> = Object.create(null) as Record<string, string>;
+    for (const [key, value] of [...point.attributes].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const label = labelName(key);
+      // Two attributes may become one label: their values are joined, as Prometheus does.
+      if (label !== "") record[label] = record[label] === undefined ? value : `${record[label]};${value}`;
+    }
+    return labelsFromRecord({ ...record, ...source.labels, ...more, [metricNameLabel]: name });
+  }
+
+  function addRow(
+    key: string,
+    {
+      labels,
+      family,
+      origin,
+      source,
+      isDelta,
+    }: {
+      readonly labels: Labels;
+      readonly family: Family;
+      readonly origin: Origin;
+      readonly source: string;
+      readonly isDelta: boolean;
+    },
+    more: { readonly introducedStartMs?: number; readonly isOverflow?: true } = {},
+  ): Row | undefined {
+    const id = table.add({ labels, family, origin, ...more });
+    if (id < 0) return undefined;
+    const row: Row = { id, labels, family, source, isDelta, value: 0, seenMs: 0, startMs: 0, isGone: false };
+    rows.set(key, row);
+    return row;
+  }
+
+  function overflowRow(name: string, family: Family): Row | undefined {
+    const labels = labelsFromRecord({ [metricNameLabel]: name, otel_metric_overflow: "true" });
+    const key = labelsKey(labels);
+    const known = rows.get(key);
+    if (known !== undefined || overflows >= overflowsMax) return known;
+    overflows += 1;
+    const origin: Origin = { kind: "step_before" };
+    return addRow(key, { labels, family, origin, source: "", isDelta: true }, { isOverflow: true });
+  }
+
+  function put(of: {
+    readonly labels: Labels;
+    readonly family: Family;
+    readonly source: PushSource;
+    readonly metric: PushedMetric;
+    readonly point: PushedPoint;
+    readonly value: number;
+    readonly isCounter: boolean;
+  }): void {
+    const { labels, family, source, metric, point, value, isCounter } = of;
+    const isDelta = metric.temporality === "delta";
+    const key = labelsKey(labels);
+    const origin = originOf(isCounter, isDelta, point.startMs);
+    const known = rows.get(key);
+    let row = known ?? addRow(key, { labels, family, origin, source: sourceKey(source), isDelta });
+    // Only deltas can go on in the overflow series: totals of different series make no total.
+    if (row === undefined && isDelta && isCounter)
+      row = overflowRow(labelValue(labels, metricNameLabel), family);
+    if (row === undefined) {
+      skipped("series_limit");
+      return;
+    }
+    row.seenMs = table.recordMs;
+    row.isGone = point.isGone;
+    if (point.isGone) return;
+    row.value = isDelta ? row.value + value : value;
+    if (!isDelta && isCounter && point.startMs > 0 && row.startMs !== point.startMs) {
+      row.startMs = point.startMs;
+      table.setStart(row.id, point.startMs);
+    }
+    table.set(row.id, row.value);
+  }
+
+  function originOf(isCounter: boolean, isDelta: boolean, startMs: number): Origin {
+    if (!isCounter) return { kind: "none" };
+    if (isDelta) return { kind: "step_before" };
+    return startMs > 0 ? { kind: "at_start", startMs } : { kind: "none" };
+  }
+
+  function end(key: string, row: Row): void {
+    table.remove(row.id);
+    rows.delete(key);
+    if (row.source === "") overflows -= 1;
+  }
+
+  return {
+    skip: skipped,
+    number(source, kind, metric, point, value) {
+      const isCounter = kind === "sum" && metric.isMonotonic;
+      const type = isCounter ? "counter" : "gauge";
+      const { name, family } = named(metric, type, type);
+      if (name === "") skipped("invalid_name");
+      else if (kind === "sum" && metric.temporality === "unspecified") skipped("unspecified_temporality");
+      else {
+        const labels = labelsOf(name, source, point);
+        // A gauge has no temporality; whatever its field says must not make it a sum.
+        const shown = kind === "gauge" ? { ...metric, temporality: "cumulative" as const } : metric;
+        put({ labels, family, source, metric: shown, point, value, isCounter });
+      }
+    },
+    histogram(source, metric, point, { count, sum, bounds, counts }) {
+      const { name, family } = named(metric, "histogram", "histogram");
+      if (name === "") return skipped("invalid_name");
+      if (metric.temporality === "unspecified") return skipped("unspecified_temporality");
+      const shared = { family, source, metric, point, isCounter: true };
+      let cumulative = 0;
+      for (const [index, bucketCount] of counts.entries()) {
+        cumulative += bucketCount;
+        const le = boundText(bounds[index] ?? Infinity);
+        const value = le === "+Inf" ? count : cumulative;
+        put({ ...shared, labels: labelsOf(`${name}_bucket`, source, point, { le }), value });
+      }
+      if (counts.length === 0) {
+        put({ ...shared, labels: labelsOf(`${name}_bucket`, source, point, { le: "+Inf" }), value: count });
+      }
+      put({ ...shared, labels: labelsOf(`${name}_count`, source, point), value: count });
+      if (sum !== undefined) put({ ...shared, labels: labelsOf(`${name}_sum`, source, point), value: sum });
+    },
+    summary(source, metric, point, { count, sum, quantiles }) {
+      const { name, family } = named(metric, "summary", "summary");
+      if (name === "") return skipped("invalid_name");
+      const shared = { family, source, metric: { ...metric, temporality: "cumulative" as const }, point };
+      put({ ...shared, labels: labelsOf(`${name}_count`, source, point), value: count, isCounter: true });
+      put({ ...shared, labels: labelsOf(`${name}_sum`, source, point), value: sum, isCounter: true });
+      for (const [quantile, value] of quantiles) {
+        const labels = labelsOf(name, source, point, { quantile: boundText(quantile) });
+        put({ ...shared, labels, value, isCounter: false });
+      }
+    },
+    targetInfo(source, attributes) {
+      const family: Family = { type: "info", help: "What the resource says of the target.", unit: "" };
+      const metric = {
+        name: "target",
+        unit: "",
+        help: "",
+        temporality: "cumulative",
+        isMonotonic: false,
+      } as const;
+      const point = { attributes, startMs: 0, isGone: false };
+      put({
+        labels: labelsOf("target_info", source, point),
+        family,
+        source,
+        metric,
+        point,
+        value: 1,
+        isCounter: false,
+      });
+    },
+    endSource(source) {
+      const ended = sourceKey(source);
+      for (const [key, row] of rows) if (row.source === ended) end(key, row);
+    },
+    sweep(cutoffMs) {
+      for (const [key, row] of rows) if (row.isGone || row.seenMs < cutoffMs) end(key, row);
+    },
+    snapshot: () => ({
+      rows: [...rows.values()]
+        .filter((row) => row.isDelta)
+        .map(({ id, labels, family, source, value, seenMs }) => ({
+          labels,
+          family,
+          source,
+          value,
+          seenMs,
+          startMs: table.introducedStartMs(id) ?? 0,
+        })),
+    }),
+    restore(state) {
+      for (const { labels, family, source, value, seenMs, startMs } of state.rows) {
+        const isOverflow = source === "";
+        const row = addRow(
+          labelsKey(labels),
+          { labels, family, source, isDelta: true, origin: originOf(family.type !== "gauge", true, 0) },
+          {
+            ...(startMs > 0 ? { introducedStartMs: startMs } : {}),
+            ...(isOverflow ? { isOverflow } : {}),
+          },
+        );
+        if (row === undefined) continue;
+        if (isOverflow) overflows += 1;
+        row.value = value;
+        row.seenMs = seenMs;
+        table.load(row.id, value);
+      }
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { open, readFile, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import { deserialize, serialize } from "node:v8";
+import { crc32 } from "node:zlib";
+import { CollectorError } from "../model/index.ts";
+
+/** "QTDERIVE", version, CRC-32 and length of what follows (32 bits each, little endian), then V8's structured clone. */
+const magic = "QTDERIVE";
+const version = 1;
+const headBytes = 20;
+
+/** A snapshot as bytes; a copy, so that the state may go on changing. */
+export function encodeSnapshot(state: unknown): Uint8Array {
+  const body = serialize(state);
+  const head = Buffer.alloc(headBytes);
+  head.write(magic, "latin1");
+  head.writeUInt32LE(version, 8);
+  head.writeUInt32LE(crc32(body), 12);
+  head.writeUInt32LE(body.length, 16);
+  return Buffer.concat([head, body]);
+}
+
+/** Puts a snapshot in the place of the last one: whole and synced, or not at all. */
+export async function replaceSnapshot(file: string, bytes: Uint8Array): Promise<void> {
+  const next = `${file}.next`;
+  const handle = await open(next, "w");
+  try {
+    await handle.writeFile(bytes);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  await rename(next, file);
+  // The new name is on disk only when its folder is.
+  const folder = await open(dirname(file), "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * The last snapshot; undefined when there is none.
+ * @throws CollectorError QUARTET_STATE_INVALID when the file is damaged or of a newer version.
+ */
+export async function readSnapshot(file: string): Promise<unknown> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    throw cause;
+  }
+  const invalid = (what: string) =>
+    new CollectorError(
+      "QUARTET_STATE_INVALID",
+      `${file}: ${what}; put back a copy, or delete it to count anew from what the journal still holds`,
+    );
+  if (bytes.length < headBytes || bytes.toString("latin1", 0, 8) !== magic)
+    throw invalid("is no derive snapshot");
+  const found = bytes.readUInt32LE(8);
+  if (found > version) throw invalid(`has version ${found}, this program knows ${version}`);
+  const body = bytes.subarray(headBytes);
+  if (body.length !== bytes.readUInt32LE(16) || crc32(body) !== bytes.readUInt32LE(12))
+    throw invalid("is damaged");
+  return deserialize(body);
+}
