@@ -1,3 +1,4 @@
+export { isAuthorized } from "./authorization.ts";
 export type { AlertEvent, EvidenceTrace } from "./alert.ts";
 export { systemClock, type Clock } from "./clock.ts";
 export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
@@ -9,9 +10,11 @@ export {
 } from "./histogram.ts";
 export {
   streams,
+  type AccountingReader,
   type JournalBatch,
   type JournalRecord,
   type Lag,
+  type Lost,
   type Position,
   type Stream,
   type StreamReader,

@@ -63,3 +63,15 @@ export interface StreamReader {
   lag(): Lag;
   close(): void;
 }
+
+/** Records that were gone (dropped by the disk budget) or damaged when the consumer came to them, since it was opened. */
+export interface Lost {
+  readonly records: number;
+  /** Their items, as far as the journal still knows them. */
+  readonly items: number;
+}
+
+/** A reader that can account for every item: passed + lost + lag is all there is. */
+export interface AccountingReader extends StreamReader {
+  lost(): Lost;
+}

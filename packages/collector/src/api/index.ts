@@ -1,0 +1,15 @@
+export { failure, failureOf, success, type Answer } from "./answer.ts";
+export { exposeMetrics } from "./metrics.ts";
+export { ParameterError, type Parameters } from "./parameters.ts";
+export {
+  answerExemplars,
+  answerLabels,
+  answerLabelValues,
+  answerMetadata,
+  answerQuery,
+  answerQueryRange,
+  answerSeries,
+  type QueryContext,
+} from "./prometheus.ts";
+export { createApi, type Api, type Endpoint } from "./server.ts";
+export { answerTrace } from "./trace.ts";

@@ -1,0 +1,219 @@
+import { labelsToRecord, type Labels, type Matcher, type Queryable } from "../model/index.ts";
+import {
+  evaluateInstant,
+  evaluateRange,
+  formatSampleValue,
+  parseDurationMs,
+  parseExpression,
+  vectorSelectors,
+  type MatrixSeries,
+  type QueryValue,
+  type VectorSample,
+} from "../promql/index.ts";
+import { success, type Answer } from "./answer.ts";
+import {
+  durationMs,
+  inParameter,
+  limitOf,
+  parameter,
+  ParameterError,
+  parametersNamed,
+  timeMs,
+  type Parameters,
+} from "./parameters.ts";
+
+/** What the data endpoints need; they run in the query worker. */
+export interface QueryContext {
+  readonly queryable: Queryable;
+  readonly nowMs: () => number;
+  readonly isCancelled: () => boolean;
+  /** Step of a subquery that names none. */
+  readonly subqueryStepMs: number;
+}
+
+const stepsMax = 11_000;
+/** Without `start` and `end` these endpoints look at everything there is. */
+const beginningMs = -8.64e15;
+const endOfTimeMs = 8.64e15;
+
+/** `GET|POST /api/v1/query`: one expression at one time. */
+export function answerQuery(parameters: Parameters, context: QueryContext): Answer {
+  const timestampMs = timeMs(parameters, "time", context.nowMs());
+  const expression = expressionOf(parameters);
+  const { value, annotations } = evaluateInstant({
+    ...engineInput(parameters, context),
+    expression,
+    timestampMs,
+  });
+  return success(valueJson(value, limitOf(parameters)), annotations);
+}
+
+/** `GET|POST /api/v1/query_range`: one expression over a range. */
+export function answerQueryRange(parameters: Parameters, context: QueryContext): Answer {
+  const startMs = timeMs(parameters, "start");
+  const endMs = timeMs(parameters, "end");
+  if (endMs < startMs) throw new ParameterError("end", "end timestamp must not be before start time");
+  const stepMs = durationMs(parameters, "step", duration);
+  if (stepMs <= 0) {
+    throw new ParameterError(
+      "step",
+      "zero or negative query resolution step widths are not accepted. Try a positive integer",
+    );
+  }
+  if ((endMs - startMs) / stepMs > stepsMax) {
+    throw new ParameterError(
+      "step",
+      "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+    );
+  }
+  const expression = expressionOf(parameters);
+  const { value, annotations } = evaluateRange({
+    ...engineInput(parameters, context),
+    expression,
+    startMs,
+    endMs,
+    stepMs,
+  });
+  return success(valueJson(value, limitOf(parameters)), annotations);
+}
+
+/** `GET|POST /api/v1/labels`: names of labels. */
+export function answerLabels(parameters: Parameters, { queryable }: QueryContext): Answer {
+  const range = rangeOf(parameters);
+  const selectors = selectorsOf(parameters);
+  const names = new Set<string>();
+  for (const matchers of selectors.length > 0 ? selectors : [[]]) {
+    for (const name of queryable.labelNames(matchers, range)) names.add(name);
+  }
+  return limited([...names].sort(), parameters);
+}
+
+/** `GET /api/v1/label/NAME/values`. */
+export function answerLabelValues(parameters: Parameters, { queryable }: QueryContext): Answer {
+  const name = parameter(parameters, "name") ?? "";
+  const range = rangeOf(parameters);
+  const selectors = selectorsOf(parameters);
+  const values = new Set<string>();
+  for (const matchers of selectors.length > 0 ? selectors : [[]]) {
+    for (const value of queryable.labelValues(name, matchers, range)) values.add(value);
+  }
+  return limited([...values].sort(), parameters);
+}
+
+/** `GET|POST /api/v1/series`: label sets that match one of the selectors. */
+export function answerSeries(parameters: Parameters, { queryable }: QueryContext): Answer {
+  const selectors = selectorsOf(parameters);
+  if (selectors.length === 0) throw new ParameterError("match[]", "no match[] parameter provided");
+  const range = rangeOf(parameters);
+  const found = new Map<string, Record<string, string>>();
+  for (const matchers of selectors) {
+    for (const labels of queryable.series(matchers, range))
+      found.set(JSON.stringify(labels), labelsToRecord(labels));
+  }
+  return limited([...found.values()], parameters);
+}
+
+/** `GET|POST /api/v1/query_exemplars`: the examples behind the series that an expression selects. */
+export function answerExemplars(parameters: Parameters, { queryable }: QueryContext): Answer {
+  const range = rangeOf(parameters);
+  const found = vectorSelectors(expressionOf(parameters)).flatMap(({ matchers }) =>
+    queryable.exemplars(matchers, range),
+  );
+  const data = found.map(({ labels, exemplars }) => ({
+    seriesLabels: labelsToRecord(labels),
+    exemplars: exemplars.map((exemplar) => ({
+      labels: labelsToRecord(exemplar.labels),
+      value: formatSampleValue(exemplar.value),
+      timestamp: exemplar.timestampMs / 1_000,
+    })),
+  }));
+  return success(JSON.stringify(data));
+}
+
+/** `GET /api/v1/metadata`: type, help and unit by metric. */
+export function answerMetadata(parameters: Parameters, { queryable }: QueryContext): Answer {
+  const wanted = parameter(parameters, "metric");
+  const limit = limitOf(parameters);
+  const entries = [...queryable.metadata()].filter(
+    ([name]) => wanted === undefined || wanted === "" || name === wanted,
+  );
+  const kept = limit > 0 ? entries.slice(0, limit) : entries;
+  return success(JSON.stringify(Object.fromEntries(kept.map(([name, metadata]) => [name, [metadata]]))));
+}
+
+function engineInput(parameters: Parameters, context: QueryContext) {
+  const { queryable, nowMs, isCancelled, subqueryStepMs } = context;
+  const timeoutMs = durationMs(parameters, "timeout", duration, 120_000);
+  const lookbackMs = durationMs(parameters, "lookback_delta", duration, 300_000);
+  const signal = {
+    get aborted() {
+      return isCancelled();
+    },
+  };
+  return {
+    queryable,
+    nowMs,
+    subqueryStepMs,
+    lookbackMs,
+    signal,
+    limits: { timeoutMs: Math.min(timeoutMs, 120_000) },
+  };
+}
+
+function expressionOf(parameters: Parameters) {
+  return inParameter("query", () => parseExpression(parameter(parameters, "query") ?? ""));
+}
+
+function selectorsOf(parameters: Parameters): readonly (readonly Matcher[])[] {
+  return parametersNamed(parameters, "match[]").map((text) =>
+    inParameter("match[]", () => {
+      const expression = parseExpression(text);
+      const [selector] = vectorSelectors(expression);
+      if (selector === undefined)
+        throw new ParameterError("match[]", `${JSON.stringify(text)} is no series selector`);
+      return selector.matchers;
+    }),
+  );
+}
+
+function rangeOf(parameters: Parameters): { startMs: number; endMs: number } {
+  return { startMs: timeMs(parameters, "start", beginningMs), endMs: timeMs(parameters, "end", endOfTimeMs) };
+}
+
+function limited(items: readonly unknown[], parameters: Parameters): Answer {
+  const limit = limitOf(parameters);
+  if (limit === 0 || items.length <= limit) return success(JSON.stringify(items));
+  return success(JSON.stringify(items.slice(0, limit)), { warnings: ["results truncated due to limit"] });
+}
+
+function duration(text: string): number | undefined {
+  const parsed = parseDurationMs(text);
+  return typeof parsed === "number" ? parsed : undefined;
+}
+
+/** Results are put together as text: a range query may hold a million numbers, and JSON.stringify would need an object for each. */
+function valueJson(value: QueryValue, limit: number): string {
+  const cut = <T>(items: readonly T[]) => (limit > 0 ? items.slice(0, limit) : items);
+  switch (value.kind) {
+    case "scalar":
+      return `{"resultType":"scalar","result":${point(value.timestampMs, formatSampleValue(value.value))}}`;
+    case "string":
+      return `{"resultType":"string","result":[${value.timestampMs / 1_000},${JSON.stringify(value.value)}]}`;
+    case "vector":
+      return `{"resultType":"vector","result":[${cut(value.samples).map(sampleJson).join(",")}]}`;
+    case "matrix":
+      return `{"resultType":"matrix","result":[${cut(value.series).map(seriesJson).join(",")}]}`;
+  }
+}
+
+function sampleJson({ labels, timestampMs, value }: VectorSample): string {
+  return `{"metric":${metricJson(labels)},"value":${point(timestampMs, formatSampleValue(value))}}`;
+}
+
+function seriesJson({ labels, timestampsMs, values }: MatrixSeries): string {
+  const points = Array.from(values, (value, index) => point(timestampsMs[index]!, formatSampleValue(value)));
+  return `{"metric":${metricJson(labels)},"values":[${points.join(",")}]}`;
+}
+
+const metricJson = (labels: Labels) => JSON.stringify(labelsToRecord(labels));
+const point = (timestampMs: number, text: string) => `[${timestampMs / 1_000},"${text}"]`;

@@ -1,0 +1,1 @@
+export { createOtlpReceiver, type OtlpReceiver, type ReceiverSettings } from "./receiver.ts";

@@ -1,0 +1,246 @@
+import { connect } from "node:net";
+import { gzipSync, zstdCompressSync, deflateSync } from "node:zlib";
+import { afterEach, expect, test } from "vitest";
+import { CollectorError, systemClock, type JournalBatch } from "../model/index.ts";
+import { countItems, decodeRequest, encodeRequest } from "../otlp/index.ts";
+import { createLog, createTelemetry } from "../telemetry/index.ts";
+import { createOtlpReceiver, type OtlpReceiver } from "./receiver.ts";
+
+const running: OtlpReceiver[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((receiver) => receiver.stop({ deadlineMs: 1_000 })));
+});
+
+interface Opened {
+  readonly url: string;
+  readonly appended: { signal: string; batch: JournalBatch }[];
+}
+
+async function open(
+  settings: {
+    requestSizeBytesMax?: number;
+    tokens?: readonly string[];
+    append?: (signal: string, batch: JournalBatch) => Promise<void>;
+  } = {},
+): Promise<Opened> {
+  const appended: Opened["appended"] = [];
+  const receiver = createOtlpReceiver({
+    listen: [{ host: "127.0.0.1", port: 0 }],
+    requestSizeBytesMax: settings.requestSizeBytesMax ?? 1024 * 1024,
+    tokens: () => settings.tokens ?? [],
+    append: async (signal, batch) => {
+      await settings.append?.(signal, batch);
+      appended.push({ signal, batch });
+    },
+    clock: systemClock,
+    telemetry: createTelemetry(),
+    log: createLog(() => {}, Date.now),
+  });
+  running.push(receiver);
+  const [address] = await receiver.start();
+  return { url: `http://${address}`, appended };
+}
+
+const spanOf = (traceId: string, name = "GET /") => ({ traceId, spanId: "00f067aa0ba902b7", name, kind: 2 });
+const goodTraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+const traces = (...spans: object[]) => ({
+  resourceSpans: [
+    {
+      resource: { attributes: [{ key: "service.name", value: { stringValue: "shop" } }] },
+      scopeSpans: [{ spans }],
+    },
+  ],
+});
+
+const post = (url: string, body: Uint8Array | string, headers: Record<string, string> = {}) =>
+  fetch(url, {
+    method: "POST",
+    body: typeof body === "string" ? body : new Uint8Array(body),
+    headers: { "content-type": "application/x-protobuf", ...headers },
+  });
+
+test("a protobuf batch reaches the journal byte for byte and is acknowledged without partial success", async () => {
+  const { url, appended } = await open();
+  const body = encodeRequest("spans", traces(spanOf(goodTraceId)));
+  const answer = await post(`${url}/v1/traces`, body);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("content-type")).toBe("application/x-protobuf");
+  expect((await answer.arrayBuffer()).byteLength).toBe(0);
+  expect(appended).toHaveLength(1);
+  expect(Buffer.from(appended[0]!.batch.payload[0]!)).toEqual(Buffer.from(body));
+  expect(appended[0]!.batch.itemCount).toBe(1);
+});
+
+test("JSON is transcoded to the same protobuf, and answered in JSON", async () => {
+  const { url, appended } = await open();
+  const answer = await post(`${url}/v1/traces`, JSON.stringify(traces(spanOf(goodTraceId.toUpperCase()))), {
+    "content-type": "application/json; charset=utf-8",
+  });
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toEqual({});
+  const stored = Buffer.concat(appended[0]!.batch.payload);
+  expect(stored).toEqual(Buffer.from(encodeRequest("spans", traces(spanOf(goodTraceId)))));
+});
+
+test.each([
+  ["gzip", gzipSync],
+  ["zstd", zstdCompressSync],
+  ["deflate", deflateSync],
+] as const)("a body compressed with %s is taken", async (encoding, compress) => {
+  const { url, appended } = await open();
+  const body = encodeRequest("spans", traces(spanOf(goodTraceId)));
+  const answer = await post(`${url}/v1/traces`, compress(body), { "content-encoding": encoding });
+  expect(answer.status).toBe(200);
+  expect(countItems("spans", Buffer.concat(appended[0]!.batch.payload))).toBe(1);
+});
+
+test("a bad span is cut out and named, the others are kept", async () => {
+  const { url, appended } = await open();
+  const body = encodeRequest(
+    "spans",
+    traces(spanOf(goodTraceId), spanOf("00".repeat(16)), spanOf(goodTraceId, "POST /")),
+  );
+  const answer = await post(`${url}/v1/traces`, body, {});
+  expect(answer.status).toBe(200);
+  expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(0);
+  expect(appended[0]!.batch.itemCount).toBe(2);
+  const names = JSON.stringify(decodeRequest("spans", Buffer.concat(appended[0]!.batch.payload)));
+  expect(names).toContain("POST /");
+  expect(names).not.toContain("00".repeat(16));
+  const inJson = await post(`${url}/v1/traces`, JSON.stringify(traces(spanOf("00".repeat(16)))), {
+    "content-type": "application/json",
+  });
+  expect(await inJson.json()).toMatchObject({ partialSuccess: { rejectedSpans: "1" } });
+});
+
+test("a broken body is refused with 400 and a Status, and nothing is journaled", async () => {
+  const { url, appended } = await open();
+  const cut = encodeRequest("spans", traces(spanOf(goodTraceId))).subarray(0, 20);
+  const answer = await post(`${url}/v1/traces`, cut);
+  expect(answer.status).toBe(400);
+  expect(Buffer.from(await answer.arrayBuffer()).toString("latin1")).toContain(
+    "longer than what holds it at byte",
+  );
+  const json = await post(
+    `${url}/v1/traces`,
+    '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":5}]}]}]}',
+    {
+      "content-type": "application/json",
+    },
+  );
+  expect(json.status).toBe(400);
+  expect(await json.json()).toEqual({
+    code: 3,
+    message: "resourceSpans[0].scopeSpans[0].spans[0].traceId should be hexadecimal digits",
+  });
+  expect((await post(`${url}/v1/traces`, "no gzip", { "content-encoding": "gzip" })).status).toBe(400);
+  expect(appended).toEqual([]);
+});
+
+test("a request over the limit after decompression is refused with 413", async () => {
+  const { url, appended } = await open({ requestSizeBytesMax: 10_000 });
+  const bomb = gzipSync(Buffer.alloc(50_000_000));
+  const answer = await post(`${url}/v1/traces`, bomb, { "content-encoding": "gzip" });
+  expect(answer.status).toBe(413);
+  expect(appended).toEqual([]);
+});
+
+test("a full journal is answered with 503 and Retry-After", async () => {
+  const { url } = await open({
+    append: () =>
+      Promise.reject(
+        new CollectorError("QUARTET_JOURNAL_FULL", "the journal is full", { retryAfterMs: 2_500 }),
+      ),
+  });
+  const answer = await post(`${url}/v1/traces`, encodeRequest("spans", traces(spanOf(goodTraceId))));
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get("retry-after")).toBe("3");
+});
+
+test("a missing or wrong token is answered with 401, a right one is let in", async () => {
+  const { url } = await open({ tokens: ["first", "second"] });
+  const body = encodeRequest("spans", traces(spanOf(goodTraceId)));
+  expect((await post(`${url}/v1/traces`, body)).status).toBe(401);
+  expect((await post(`${url}/v1/traces`, body, { authorization: "Bearer third" })).status).toBe(401);
+  expect((await post(`${url}/v1/traces`, body, { authorization: "Bearer second" })).status).toBe(200);
+});
+
+test("unknown paths, methods, content types and encodings are refused with a Status", async () => {
+  const { url } = await open();
+  expect((await post(`${url}/v1/profiles`, "")).status).toBe(404);
+  const get = await fetch(`${url}/v1/traces`);
+  expect([get.status, get.headers.get("allow")]).toEqual([405, "POST"]);
+  expect((await post(`${url}/v1/traces`, "", { "content-type": "text/plain" })).status).toBe(415);
+  expect((await post(`${url}/v1/traces`, "", { "content-encoding": "br" })).status).toBe(415);
+});
+
+test("an empty request is a success and leaves the journal alone", async () => {
+  const { url, appended } = await open();
+  for (const path of ["traces", "logs", "metrics"])
+    expect((await post(`${url}/v1/${path}`, "")).status).toBe(200);
+  expect(appended).toEqual([]);
+});
+
+test("logs and data points are counted one by one", async () => {
+  const { url, appended } = await open();
+  const point = { timeUnixNano: "1", asInt: "5" };
+  await post(
+    `${url}/v1/metrics`,
+    encodeRequest("metrics", {
+      resourceMetrics: [
+        {
+          scopeMetrics: [
+            {
+              metrics: [
+                { name: "a", gauge: { dataPoints: [point, point] } },
+                { name: "b", sum: { dataPoints: [point] } },
+              ],
+            },
+          ],
+        },
+      ],
+    }),
+  );
+  await post(
+    `${url}/v1/logs`,
+    encodeRequest("logs", { resourceLogs: [{ scopeLogs: [{ logRecords: [{}, { severityNumber: 17 }] }] }] }),
+  );
+  expect(appended.map(({ signal, batch }) => [signal, batch.itemCount])).toEqual([
+    ["metrics", 3],
+    ["logs", 2],
+  ]);
+});
+
+test("a client that leaves in mid-body disturbs nobody", async () => {
+  const { url, appended } = await open();
+  const { port } = new URL(url);
+  await new Promise<void>((resolve) => {
+    const socket = connect(Number(port), "127.0.0.1", () => {
+      socket.write(
+        "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: 100\r\n\r\nabc",
+        () => {
+          socket.destroy();
+          resolve();
+        },
+      );
+    });
+  });
+  expect((await post(`${url}/v1/traces`, encodeRequest("spans", traces(spanOf(goodTraceId))))).status).toBe(
+    200,
+  );
+  expect(appended).toHaveLength(1);
+});
+
+test("a port in use is named with the key that moves it", async () => {
+  const { url } = await open();
+  const receiver = createOtlpReceiver({
+    listen: [{ host: "127.0.0.1", port: Number(new URL(url).port) }],
+    requestSizeBytesMax: 1,
+    tokens: () => [],
+    append: () => Promise.resolve(),
+    clock: systemClock,
+    telemetry: createTelemetry(),
+    log: createLog(() => {}, Date.now),
+  });
+  await expect(receiver.start()).rejects.toThrow("receive.otlp.listen");
+});

@@ -1,0 +1,2 @@
+export { queryPage } from "./query-page.ts";
+export { tracePage } from "./trace-page.ts";
