@@ -1,0 +1,210 @@
+import { CollectorError, type JournalRecord, type Stream } from "../model/index.ts";
+import type { JournalFiles } from "./files.ts";
+import {
+  decodeRecordHeader,
+  decodeSegmentHeader,
+  isRecordWhole,
+  recordHeaderSizeBytes,
+  recordMagic,
+  recordSeed,
+  segmentHeaderSizeBytes,
+  type SegmentHeader,
+} from "./format.ts";
+
+export interface ScanSettings {
+  readonly files: JournalFiles;
+  readonly path: string;
+  readonly stream: Stream;
+  /** As the file's name says. */
+  readonly baseOffset: number;
+  /** Stands in when the segment's own header is torn: its neighbour's. */
+  readonly journalId?: string | undefined;
+}
+
+export interface BlockLimit {
+  /** Bytes of the file from here on do not count: they are not synced yet. */
+  readonly byteEnd: number;
+  /** Records from this offset on belong to the next segment (or were never acknowledged). */
+  readonly offsetEnd: number;
+  readonly sizeBytesMax: number;
+}
+
+export interface Block {
+  /** Payloads are views into one buffer, which the next block overwrites. */
+  readonly records: readonly JournalRecord[];
+  /** Bytes passed over because no whole record was in them. */
+  readonly brokenSizeBytes: number;
+}
+
+/** One pass over one segment, in file order. */
+export interface SegmentScan {
+  readonly baseOffset: number;
+  /** undefined when it is torn. */
+  readonly header: SegmentHeader | undefined;
+  /** Where the next record begins, in bytes. */
+  readonly position: number;
+  /** Offset that the next record should have. */
+  readonly offset: number;
+  /** Sums over all records of the stream before `position`. */
+  readonly itemsBefore: number;
+  readonly bytesBefore: number;
+  fileSizeBytes(): number;
+  /** The next whole records, at least one if there is any before the limit. */
+  readBlock(limit: BlockLimit): Block;
+  /** The next record's time of receipt without moving; undefined at the end. */
+  peekReceivedAtMs(byteEnd: number): number | undefined;
+  close(): void;
+}
+
+/** Blocks are at most this long unless a single record is longer. */
+const blockSizeBytesMax = 4 * 1024 * 1024;
+
+/**
+ * Opens a segment at its first record.
+ * @throws CollectorError QUARTET_JOURNAL_VERSION when a newer version wrote it; the error of the file system when it cannot be opened.
+ */
+export function openSegmentScan(settings: ScanSettings): SegmentScan {
+  const { files, path, stream, baseOffset } = settings;
+  const fd = files.openForRead(path);
+  let header: SegmentHeader | undefined;
+  try {
+    header = readHeader(files, fd, path);
+  } catch (error) {
+    files.close(fd);
+    throw error;
+  }
+  const journalId = header?.journalId ?? settings.journalId ?? "";
+  const seed = recordSeed(journalId, baseOffset);
+  let buffer = Buffer.alloc(0);
+  let position = segmentHeaderSizeBytes;
+  let offset = baseOffset;
+  let itemsBefore = header?.itemsBefore ?? 0;
+  let bytesBefore = header?.bytesBefore ?? 0;
+
+  const load = (from: number, sizeBytes: number): Buffer => {
+    if (buffer.length < sizeBytes || buffer.length > 2 * Math.max(sizeBytes, blockSizeBytesMax)) {
+      buffer = Buffer.allocUnsafeSlow(sizeBytes);
+    }
+    return buffer.subarray(0, files.read(fd, buffer.subarray(0, sizeBytes), from));
+  };
+
+  /** Position of the next whole record behind a broken one, or `byteEnd`. */
+  const findRecord = (byteEnd: number): number => {
+    const chunkSizeBytes = 1024 * 1024;
+    for (let from = position + 1; from + recordHeaderSizeBytes <= byteEnd; from += chunkSizeBytes) {
+      // Chunks overlap by a header, so that none is cut in two.
+      const chunk = Buffer.from(load(from, Math.min(chunkSizeBytes + recordHeaderSizeBytes, byteEnd - from)));
+      let found = chunk.indexOf(recordMagic);
+      while (found !== -1 && found < chunkSizeBytes && found + recordHeaderSizeBytes <= chunk.length) {
+        const record = decodeRecordHeader(chunk, found);
+        const start = from + found;
+        // Between the broken record and this one there is room for so many records at most.
+        const offsetMax = offset + Math.floor((start - position) / recordHeaderSizeBytes);
+        if (record !== undefined && record.offset > offset && record.offset <= offsetMax) {
+          const sizeBytes = recordHeaderSizeBytes + record.payloadSizeBytes;
+          if (start + sizeBytes <= byteEnd) {
+            const whole = load(start, sizeBytes);
+            if (whole.length === sizeBytes && isRecordWhole(whole, 0, record.payloadSizeBytes, seed))
+              return start;
+          }
+        }
+        found = chunk.indexOf(recordMagic, found + 1);
+      }
+    }
+    return byteEnd;
+  };
+
+  return {
+    baseOffset,
+    header,
+    get position() {
+      return position;
+    },
+    get offset() {
+      return offset;
+    },
+    get itemsBefore() {
+      return itemsBefore;
+    },
+    get bytesBefore() {
+      return bytesBefore;
+    },
+    fileSizeBytes: () => files.openFileSizeBytes(fd),
+    readBlock({ byteEnd, offsetEnd, sizeBytesMax }) {
+      const records: JournalRecord[] = [];
+      let brokenSizeBytes = 0;
+      let blockSizeBytes = Math.max(recordHeaderSizeBytes, Math.min(sizeBytesMax, blockSizeBytesMax));
+      while (records.length === 0 && offset < offsetEnd && position + recordHeaderSizeBytes <= byteEnd) {
+        const blockStart = position;
+        const block = load(blockStart, Math.min(blockSizeBytes, byteEnd - blockStart));
+        let missingSizeBytes = 0;
+        let isBroken = false;
+        let start = 0;
+        while (offset < offsetEnd && start + recordHeaderSizeBytes <= block.length) {
+          const fields = decodeRecordHeader(block, start);
+          const end = start + recordHeaderSizeBytes + (fields?.payloadSizeBytes ?? 0);
+          isBroken = fields === undefined || fields.offset < offset || blockStart + end > byteEnd;
+          if (fields === undefined || isBroken) break;
+          if (end > block.length) {
+            missingSizeBytes = end - start;
+            break;
+          }
+          isBroken = !isRecordWhole(block, start, fields.payloadSizeBytes, seed);
+          if (isBroken) break;
+          if (fields.offset >= offsetEnd) {
+            // A record that was never acknowledged and whose offset the next segment uses.
+            offset = offsetEnd;
+            break;
+          }
+          records.push({
+            position: { stream, shard: 0, offset: fields.offset },
+            receivedAtMs: fields.receivedAtMs,
+            itemCount: fields.itemCount,
+            payload: block.subarray(start + recordHeaderSizeBytes, end),
+          });
+          start = end;
+          position = blockStart + end;
+          offset = fields.offset + 1;
+          itemsBefore += fields.itemCount;
+          bytesBefore += fields.payloadSizeBytes;
+        }
+        if (records.length > 0) break;
+        if (isBroken) {
+          const next = findRecord(byteEnd);
+          brokenSizeBytes += next - position;
+          position = next;
+        } else if (block.length < Math.min(blockSizeBytes, byteEnd - blockStart)) {
+          // The file is shorter than the caller thought: nothing is there to come.
+          brokenSizeBytes += byteEnd - position;
+          position = byteEnd;
+        } else if (missingSizeBytes > 0) {
+          blockSizeBytes = missingSizeBytes;
+        }
+      }
+      return { records, brokenSizeBytes };
+    },
+    peekReceivedAtMs(byteEnd) {
+      if (position + recordHeaderSizeBytes > byteEnd) return undefined;
+      const bytes = Buffer.alloc(recordHeaderSizeBytes);
+      if (files.read(fd, bytes, position) < recordHeaderSizeBytes) return undefined;
+      return decodeRecordHeader(bytes, 0)?.receivedAtMs;
+    },
+    close: () => files.close(fd),
+  };
+}
+
+function readHeader(files: JournalFiles, fd: number, path: string): SegmentHeader | undefined {
+  const bytes = Buffer.alloc(segmentHeaderSizeBytes);
+  const decoded = decodeSegmentHeader(bytes.subarray(0, files.read(fd, bytes, 0)));
+  switch (decoded.kind) {
+    case "header":
+      return decoded.header;
+    case "torn":
+      return undefined;
+    case "newer":
+      throw new CollectorError(
+        "QUARTET_JOURNAL_VERSION",
+        `${path} was written by a newer version of Quartet (format ${decoded.version}); start that version, or move the data directory away`,
+      );
+  }
+}

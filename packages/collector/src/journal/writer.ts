@@ -1,0 +1,423 @@
+import {
+  CollectorError,
+  systemClock,
+  type Clock,
+  type JournalBatch,
+  type Position,
+  type Stream,
+  type StreamWriter,
+} from "../model/index.ts";
+import type { Log, Telemetry } from "../telemetry/index.ts";
+import type { Consumer } from "./cursor.ts";
+import { nodeFiles, type JournalFiles } from "./files.ts";
+import {
+  encodeRecordHeader,
+  encodeSegmentHeader,
+  recordHeaderSizeBytes,
+  recordSeed,
+  segmentHeaderSizeBytes,
+} from "./format.ts";
+import { segmentPath, streamFolder } from "./layout.ts";
+import { journalMetrics, type JournalMetrics } from "./metrics.ts";
+import { recoverStream } from "./recovery.ts";
+import { createRetention, type Retention } from "./retention.ts";
+import { claimStream, type EndPublisher, type JournalShared } from "./shared.ts";
+
+export interface StreamWriterOptions {
+  /** The data directory. */
+  readonly dir: string;
+  readonly stream: Stream;
+  readonly shared: JournalShared;
+  /** Disk budget of the stream. */
+  readonly sizeBytesMax?: number;
+  /** A segment is sealed before it grows beyond this; also the longest payload of one record. */
+  readonly segmentSizeBytesMax?: number;
+  /** Who reads this stream; they hold segments back even before their first commit. */
+  readonly consumers?: readonly Consumer[];
+  readonly clock?: Clock;
+  readonly telemetry?: Telemetry;
+  readonly log?: Log;
+  readonly files?: JournalFiles;
+}
+
+export interface SegmentStreamWriter extends StreamWriter {
+  /** Deletes sealed segments that every consumer has passed; also happens by itself, every few seconds and on each new segment. */
+  retain(): Promise<void>;
+}
+
+interface Waiting {
+  readonly batch: JournalBatch;
+  readonly payloadSizeBytes: number;
+  resolve(position: Position): void;
+  reject(error: CollectorError): void;
+}
+
+interface OpenSegment {
+  readonly fd: number;
+  readonly baseOffset: number;
+  /** Synced bytes; what may lie behind them does not count. */
+  byteEnd: number;
+}
+
+const mebibyte = 1024 * 1024;
+const syncRecordCountMax = 512;
+const syncSizeBytesMax = 16 * mebibyte;
+/** What waits for its sync lies in memory. */
+const waitingSizeBytesMax = 128 * mebibyte;
+const retainIntervalMs = 5_000;
+/** After a failure of the disk it is left alone for so long. */
+const recoveryIntervalMs = 500;
+
+/**
+ * Opens a stream for its one writer: mends what a crash left, publishes the synced end to `shared`.
+ * @throws CollectorError QUARTET_JOURNAL_LOCKED when the stream has a writer already, QUARTET_JOURNAL_VERSION when a newer version
+ * wrote it, QUARTET_JOURNAL_UNAVAILABLE when the disk fails.
+ */
+export async function openStreamWriter(options: StreamWriterOptions): Promise<SegmentStreamWriter> {
+  const { dir, stream, shared } = options;
+  const publisher = claimStream(shared, stream);
+  if (publisher === undefined) {
+    throw new CollectorError(
+      "QUARTET_JOURNAL_LOCKED",
+      `stream ${stream} of ${dir} has a writer in this process already`,
+    );
+  }
+  try {
+    return new Writer(options, publisher);
+  } catch (error) {
+    publisher.release();
+    if (error instanceof CollectorError) throw error;
+    throw new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", `the journal in ${dir} cannot be opened`, {
+      cause: error,
+    });
+  }
+}
+
+class Writer implements SegmentStreamWriter {
+  readonly #dir: string;
+  readonly #stream: Stream;
+  readonly #files: JournalFiles;
+  readonly #clock: Clock;
+  readonly #log: Log | undefined;
+  readonly #metrics: JournalMetrics | undefined;
+  readonly #publisher: EndPublisher;
+  readonly #retention: Retention;
+  readonly #journalId: string;
+  readonly #recordSizeBytesMax: number;
+  readonly #segmentSizeBytesMax: number;
+  readonly #removeSize: () => void;
+  #cancelTimer: () => void = () => undefined;
+  #segment: OpenSegment | undefined;
+  #nextOffset: number;
+  #itemsTotal: number;
+  #bytesTotal: number;
+  #waiting: Waiting[] = [];
+  /** Of all appends that are not settled, headers included. */
+  #waitingSizeBytes = 0;
+  #running: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #brokenUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: StreamWriterOptions, publisher: EndPublisher) {
+    const { dir, stream, clock = systemClock, telemetry, log, files = nodeFiles, consumers = [] } = options;
+    const { sizeBytesMax = 10 * 1024 * mebibyte, segmentSizeBytesMax = 64 * mebibyte } = options;
+    this.#dir = dir;
+    this.#stream = stream;
+    this.#files = files;
+    this.#clock = clock;
+    this.#log = log;
+    this.#metrics = telemetry === undefined ? undefined : journalMetrics(telemetry);
+    this.#publisher = publisher;
+    this.#recordSizeBytesMax = segmentSizeBytesMax;
+    // Only whole segments can be given up, so a small budget needs small segments.
+    this.#segmentSizeBytesMax = Math.min(segmentSizeBytesMax, Math.max(64 * 1024, sizeBytesMax / 8));
+    const metrics = this.#metrics;
+    this.#retention = createRetention({ files, dir, stream, sizeBytesMax, consumers, clock, log, metrics });
+    const recovered = recoverStream({ files, dir, stream, log, metrics });
+    this.#journalId = recovered.journalId;
+    this.#nextOffset = recovered.nextOffset;
+    this.#itemsTotal = recovered.itemsTotal;
+    this.#bytesTotal = recovered.bytesTotal;
+    const last = recovered.segments.at(-1);
+    for (const [index, segment] of recovered.segments.slice(0, -1).entries()) {
+      this.#retention.seal({ ...segment, offsetEnd: recovered.segments[index + 1]!.baseOffset });
+    }
+    if (last !== undefined) {
+      const fd = files.openForWrite(segmentPath(dir, stream, last.baseOffset));
+      this.#segment = { fd, baseOffset: last.baseOffset, byteEnd: last.sizeBytes };
+    }
+    this.#removeSize =
+      metrics?.addSize(stream, () => ({ sizeBytes: this.#diskSizeBytes(), sizeBytesMax })) ??
+      (() => undefined);
+    this.#publish();
+    this.#armTimer();
+  }
+
+  append(batch: JournalBatch): Promise<Position> {
+    if (!isUint32(batch.itemCount) || !(batch.receivedAtMs >= 0)) {
+      return Promise.reject(
+        new RangeError(`a batch of ${batch.itemCount} items received at ${batch.receivedAtMs}`),
+      );
+    }
+    let payloadSizeBytes = 0;
+    for (const piece of batch.payload) payloadSizeBytes += piece.length;
+    const refusal = this.#refusal(payloadSizeBytes);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const { promise, resolve, reject } = Promise.withResolvers<Position>();
+    this.#waiting.push({ batch, payloadSizeBytes, resolve, reject });
+    this.#waitingSizeBytes += recordHeaderSizeBytes + payloadSizeBytes;
+    this.#running ??= this.#run();
+    return promise;
+  }
+
+  retain(): Promise<void> {
+    return this.#retention.release();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelTimer();
+    await this.#running;
+    if (this.#segment !== undefined) this.#closeFile(this.#segment);
+    this.#segment = undefined;
+    this.#removeSize();
+    this.#publisher.release();
+  }
+
+  #diskSizeBytes(): number {
+    return this.#retention.sizeBytes + (this.#segment?.byteEnd ?? 0);
+  }
+
+  #refusal(payloadSizeBytes: number): CollectorError | undefined {
+    const stream = this.#stream;
+    if (payloadSizeBytes > this.#recordSizeBytesMax) {
+      this.#metrics?.refusedRecords.add({ stream, reason: "too_large" });
+      return new CollectorError(
+        "QUARTET_RECORD_TOO_LARGE",
+        `a record of ${payloadSizeBytes} bytes is over the journal's limit of ${this.#recordSizeBytesMax} bytes`,
+      );
+    }
+    const nowMs = this.#clock.nowMs();
+    if (this.#closing !== undefined || nowMs < this.#brokenUntilMs) {
+      this.#metrics?.refusedRecords.add({ stream, reason: "unavailable" });
+      const reason = this.#closing === undefined ? "cannot be written" : "is closed";
+      return new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", `the journal of ${stream} ${reason}`, {
+        retryAfterMs: Math.max(1_000, this.#brokenUntilMs - nowMs),
+      });
+    }
+    const sizeBytes = segmentHeaderSizeBytes + recordHeaderSizeBytes + payloadSizeBytes;
+    if (this.#waitingSizeBytes > 0 && this.#waitingSizeBytes + sizeBytes > waitingSizeBytesMax) {
+      this.#metrics?.refusedRecords.add({ stream, reason: "disk_slow" });
+      return new CollectorError("QUARTET_JOURNAL_FULL", `too much waits for the disk in stream ${stream}`, {
+        retryAfterMs: 1_000,
+      });
+    }
+    const neededSizeBytes = (this.#segment?.byteEnd ?? 0) + this.#waitingSizeBytes + sizeBytes;
+    if (!this.#makeRoom(neededSizeBytes)) {
+      this.#metrics?.refusedRecords.add({ stream, reason: "full" });
+      return new CollectorError("QUARTET_JOURNAL_FULL", `the disk budget of stream ${stream} is spent`, {
+        retryAfterMs: this.#retention.retryAfterMs(neededSizeBytes),
+      });
+    }
+    return undefined;
+  }
+
+  #makeRoom(neededSizeBytes: number): boolean {
+    if (this.#retention.makeRoom(neededSizeBytes)) return true;
+    // Perhaps all that is in the way is the segment being written, and everybody has read it: only sealed ones can go.
+    if (this.#running !== undefined || this.#isSegmentEmpty()) return false;
+    this.#sealSegment();
+    return this.#retention.makeRoom(neededSizeBytes);
+  }
+
+  /** Write and sync back to back: what comes in during one sync shares the next. */
+  async #run(): Promise<void> {
+    // Appends of the same turn of the event loop go together.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) await this.#commit(this.#takeGroup());
+    this.#running = undefined;
+  }
+
+  /** The longest run of waiting appends that fits one sync and one segment; never empty. */
+  #takeGroup(): readonly Waiting[] {
+    let sizeBytes = 0;
+    let count = 0;
+    const room = this.#room();
+    for (const { payloadSizeBytes } of this.#waiting) {
+      const next = sizeBytes + recordHeaderSizeBytes + payloadSizeBytes;
+      // The first one may get a segment to itself.
+      if (count > 0 && (count >= syncRecordCountMax || next > syncSizeBytesMax || next > room)) break;
+      sizeBytes = next;
+      count += 1;
+    }
+    if (sizeBytes > room && !this.#isSegmentEmpty()) this.#sealSegment();
+    return this.#waiting.splice(0, count);
+  }
+
+  #room(): number {
+    return this.#segmentSizeBytesMax - (this.#segment?.byteEnd ?? segmentHeaderSizeBytes);
+  }
+
+  #isSegmentEmpty(): boolean {
+    return this.#segment === undefined || this.#segment.baseOffset === this.#nextOffset;
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    let cause: unknown;
+    // The second attempt goes to a new segment: after a failed sync the kernel calls the lost pages clean, so that syncing
+    // the same file again would succeed without the data.
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      try {
+        await this.#writeGroup(group);
+        this.#settle(group);
+        return;
+      } catch (error) {
+        cause = error;
+        this.#metrics?.failures.add({ stream: this.#stream, operation: "append" });
+        this.#log?.error("the journal could not be written", { stream: this.#stream, error });
+        this.#abandonSegment();
+      }
+    }
+    this.#brokenUntilMs = this.#clock.nowMs() + recoveryIntervalMs;
+    for (const waiting of group) {
+      this.#waitingSizeBytes -= recordHeaderSizeBytes + waiting.payloadSizeBytes;
+      this.#metrics?.refusedRecords.add({ stream: this.#stream, reason: "unavailable" });
+      const message = `the journal of ${this.#stream} cannot be written`;
+      waiting.reject(
+        new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", message, { cause, retryAfterMs: 1_000 }),
+      );
+    }
+  }
+
+  async #writeGroup(group: readonly Waiting[]): Promise<void> {
+    const beganMs = performance.now();
+    const isNew = this.#segment === undefined;
+    const segment = (this.#segment ??= this.#createSegment());
+    const seed = recordSeed(this.#journalId, segment.baseOffset);
+    const headers = Buffer.allocUnsafe(recordHeaderSizeBytes * group.length);
+    const buffers: Uint8Array[] = isNew ? [this.#segmentHeader(segment.baseOffset)] : [];
+    let sizeBytes = isNew ? segmentHeaderSizeBytes : 0;
+    for (const [index, { batch, payloadSizeBytes }] of group.entries()) {
+      const at = index * recordHeaderSizeBytes;
+      const header = headers.subarray(at, at + recordHeaderSizeBytes);
+      const { receivedAtMs, itemCount, payload } = batch;
+      const fields = { offset: this.#nextOffset + index, receivedAtMs, itemCount };
+      encodeRecordHeader(header, seed, fields, payload, payloadSizeBytes);
+      buffers.push(header, ...payload);
+      sizeBytes += recordHeaderSizeBytes + payloadSizeBytes;
+    }
+    const start = segment.byteEnd;
+    await this.#files.write(segment.fd, buffers, start);
+    await this.#files.sync(segment.fd);
+    if (isNew) await this.#files.syncFolder(streamFolder(this.#dir, this.#stream));
+    segment.byteEnd = start + sizeBytes;
+    this.#metrics?.syncs.add({ stream: this.#stream });
+    this.#metrics?.syncSeconds.observe((performance.now() - beganMs) / 1000, { stream: this.#stream });
+  }
+
+  #settle(group: readonly Waiting[]): void {
+    const stream = this.#stream;
+    const firstOffset = this.#nextOffset;
+    let items = 0;
+    let bytes = 0;
+    for (const { batch, payloadSizeBytes } of group) {
+      items += batch.itemCount;
+      bytes += payloadSizeBytes;
+    }
+    this.#nextOffset += group.length;
+    this.#itemsTotal += items;
+    this.#bytesTotal += bytes;
+    this.#waitingSizeBytes -= bytes + group.length * recordHeaderSizeBytes;
+    this.#publish();
+    this.#metrics?.appendedRecords.add({ stream }, group.length);
+    this.#metrics?.appendedItems.add({ stream }, items);
+    this.#metrics?.appendedBytes.add({ stream }, bytes);
+    for (const [index, waiting] of group.entries()) {
+      waiting.resolve({ stream, shard: 0, offset: firstOffset + index });
+    }
+  }
+
+  #createSegment(): OpenSegment {
+    const baseOffset = this.#nextOffset;
+    const fd = this.#files.createForWrite(segmentPath(this.#dir, this.#stream, baseOffset));
+    return { fd, baseOffset, byteEnd: 0 };
+  }
+
+  #segmentHeader(baseOffset: number): Buffer {
+    return encodeSegmentHeader({
+      journalId: this.#journalId,
+      stream: this.#stream,
+      shard: 0,
+      baseOffset,
+      itemsBefore: this.#itemsTotal,
+      bytesBefore: this.#bytesTotal,
+      createdAtMs: this.#clock.nowMs(),
+    });
+  }
+
+  #sealSegment(): void {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    this.#segment = undefined;
+    this.#closeFile(segment);
+    const { baseOffset, byteEnd: sizeBytes } = segment;
+    this.#retention.seal({ baseOffset, sizeBytes, offsetEnd: this.#nextOffset });
+    void this.retain();
+  }
+
+  /** Leaves a file that could not be written or synced; its synced records stay, the rest is cut off as far as the disk lets us. */
+  #abandonSegment(): void {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    const isEmpty = this.#isSegmentEmpty();
+    this.#segment = undefined;
+    try {
+      // The next segment gets this one's name if nothing of it counts.
+      if (isEmpty) this.#files.remove(segmentPath(this.#dir, this.#stream, segment.baseOffset));
+      else this.#files.truncate(segment.fd, segment.byteEnd);
+    } catch (error) {
+      // Readers stop at the next segment's base anyway.
+      this.#metrics?.failures.add({ stream: this.#stream, operation: "truncate" });
+      this.#log?.warn("the unsynced end of a segment could not be cut off", { stream: this.#stream, error });
+    }
+    this.#closeFile(segment);
+    if (isEmpty) return;
+    const { baseOffset, byteEnd: sizeBytes } = segment;
+    this.#retention.seal({ baseOffset, sizeBytes, offsetEnd: this.#nextOffset });
+  }
+
+  #closeFile(segment: OpenSegment): void {
+    try {
+      this.#files.close(segment.fd);
+    } catch (error) {
+      // Everything that counts in it is synced.
+      this.#metrics?.failures.add({ stream: this.#stream, operation: "close" });
+      this.#log?.warn("a segment could not be closed", { stream: this.#stream, error });
+    }
+  }
+
+  #publish(): void {
+    this.#publisher.publish({
+      segmentBase: this.#segment?.baseOffset ?? this.#nextOffset,
+      byteEnd: this.#segment?.byteEnd ?? segmentHeaderSizeBytes,
+      nextOffset: this.#nextOffset,
+      itemsTotal: this.#itemsTotal,
+      bytesTotal: this.#bytesTotal,
+    });
+  }
+
+  #armTimer(): void {
+    this.#cancelTimer = this.#clock.setTimer(() => {
+      void this.retain();
+      this.#armTimer();
+    }, retainIntervalMs);
+  }
+}
+
+function isUint32(value: number): boolean {
+  return value >>> 0 === value;
+}
