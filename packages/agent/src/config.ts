@@ -1,7 +1,7 @@
 import { createEnvironment, type Environment, type Variables } from "./environment.ts";
 import { parseEndpoint, type EndpointConfig } from "./endpoint.ts";
 
-export interface QueueConfig {
+interface QueueConfig {
   readonly scheduleDelayMs: number;
   readonly itemCountMax: number;
   readonly sizeBytesMax: number;
@@ -42,7 +42,8 @@ export interface AgentConfig {
   readonly spanValueLengthMax: number | undefined;
   readonly logValueLengthMax: number;
   readonly logAttributeCountMax: number;
-  readonly admin: { readonly host: string; readonly port: number };
+  /** Without a host: all addresses, IPv6 and IPv4. */
+  readonly admin: { readonly host: string | undefined; readonly port: number };
   readonly readyAfterMs: number;
   readonly shutdownTimeoutMs: number;
 }
@@ -132,7 +133,7 @@ export function parseConfig(
     }),
     admin: {
       // A probe and a scraper come from outside the pod; elsewhere only this machine may look.
-      host: text("OTEL_EXPORTER_PROMETHEUS_HOST")?.value ?? (isInKubernetes ? "0.0.0.0" : "127.0.0.1"),
+      host: text("OTEL_EXPORTER_PROMETHEUS_HOST")?.value ?? (isInKubernetes ? undefined : "127.0.0.1"),
       port: integer(["OTEL_EXPORTER_PROMETHEUS_PORT"], { otherwise: 9464, min: 0, max: 65_535 }),
     },
     readyAfterMs: integer(["QUARTET_READY_AFTER_MS"], { otherwise: 5_000, min: 0, max: 3_600_000 }),

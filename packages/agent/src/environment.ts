@@ -13,7 +13,7 @@ export interface Environment {
   readonly problems: () => readonly string[];
 }
 
-export interface IntegerSettings {
+interface IntegerSettings {
   readonly otherwise: number;
   readonly min: number;
   readonly max: number;

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { decode } from "./otlp-schema.ts";
 
-export type Attributes = Record<string, unknown>;
+type Attributes = Record<string, unknown>;
 
 export interface ReceivedSpan {
   readonly name: string;
@@ -49,7 +49,7 @@ export interface ReceivedMetric {
   readonly resource: Attributes;
 }
 
-export interface ReceivedPoint {
+interface ReceivedPoint {
   readonly attributes: Attributes;
   readonly startNano: bigint;
   readonly timeNano: bigint;

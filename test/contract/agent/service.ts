@@ -1,17 +1,17 @@
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, startProcess, type StartedProcess } from "../../support/index.ts";
 import { until } from "../../support/until.ts";
 
 export interface ServiceSettings {
-  /** A file of `services/`. */
+  /** A file of `services/`, or an absolute path. */
   readonly script: string;
   /** Where the agent sends; undefined runs the service without an agent. */
   readonly endpoint: string | undefined;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly args?: readonly string[];
-  /** Does not wait for the service to listen. */
-  readonly isJob?: boolean;
+  /** Of Node; those that import the agent when not given and there is an endpoint. */
+  readonly flags?: readonly string[];
 }
 
 export interface Service extends AsyncDisposable {
@@ -32,7 +32,7 @@ export const agentFlags: readonly string[] = [
 ];
 
 export function scriptPath(script: string): string {
-  return join(folder, script);
+  return resolve(folder, script);
 }
 
 /** The environment of a service under test: nothing of this machine's telemetry settings leaks in. */
@@ -56,12 +56,12 @@ export async function serviceEnv({
 /** Starts a service, with the agent when there is an endpoint. It prints `listening PORT` when it is ready. */
 export async function startService(settings: ServiceSettings): Promise<Service> {
   const env = await serviceEnv(settings);
-  const flags = settings.endpoint === undefined ? [] : agentFlags;
+  const flags = settings.flags ?? (settings.endpoint === undefined ? [] : agentFlags);
   const started = await startProcess({
     command: node,
     args: [...flags, scriptPath(settings.script), ...(settings.args ?? [])],
     env,
-    ready: settings.isJob === true ? "started" : { line: /listening \d+/ },
+    ready: { line: /listening \d+/ },
     name: settings.script,
   });
   const adminUrl = `http://127.0.0.1:${env["OTEL_EXPORTER_PROMETHEUS_PORT"]}`;

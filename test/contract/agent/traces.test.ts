@@ -138,13 +138,10 @@ test("a call that is answered 404, or not at all, is an error of the client span
     () => receiver.spans.filter(({ kind }) => kind === client).length === 4,
   );
   const calls = receiver.spans.filter(({ kind }) => kind === client);
+  const types = calls.map(({ attributes }) => String(attributes["error.type"]));
   expect(calls.map(({ status }) => status)).toEqual([2, 2, 2, 2]);
-  expect(calls.map(({ attributes }) => attributes["error.type"]).toSorted()).toEqual([
-    "404",
-    "404",
-    "ECONNREFUSED",
-    "ECONNREFUSED",
-  ]);
+  expect(types.filter((type) => type === "404")).toHaveLength(2);
+  expect(types.filter((type) => type === "ECONNREFUSED")).toHaveLength(2);
 });
 
 async function startThenStop(): Promise<Receiver> {
@@ -243,7 +240,7 @@ test("a client that leaves gives a span without status code, and not an error of
   const request = fetch(`${service.url}/never`, { signal: leave.signal });
   await eventually("the request", () => service.process.stdout().includes("never answering"));
   leave.abort();
-  await expect(request).rejects.toThrow();
+  await expect(request).rejects.toThrow(/fetch failed|aborted/);
   const span = await spanOf(receiver, ({ kind }) => kind === server);
   expect(span).toMatchObject({ status: 0, attributes: { "error.type": "client_disconnected" } });
   expect(span.attributes["http.response.status_code"]).toBeUndefined();

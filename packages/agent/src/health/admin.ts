@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import type { ReadinessState } from "./readiness.ts";
 
 export interface AdminSettings {
-  readonly host: string;
+  /** undefined: all addresses. */
+  readonly host: string | undefined;
   /** 0: any free port. */
   readonly port: number;
   /** The text of /metrics, in the exposition format `contentType` names. */
@@ -25,6 +26,8 @@ export interface Admin {
 /** The agent's own HTTP server: /metrics, /livez and /readyz. It never keeps the process alive. */
 export function createAdmin(settings: AdminSettings): Admin {
   const { host, port, warn } = settings;
+  const address = host === undefined ? {} : { host };
+  const name = host ?? "all addresses";
   const server = createServer((request, response) => {
     void answer(request, response, settings);
   });
@@ -33,17 +36,17 @@ export function createAdmin(settings: AdminSettings): Admin {
   return {
     isOwn: (other) => other === server,
     async start() {
-      const first = await listen(server, { host, port });
+      const first = await listen(server, { ...address, port });
       if (first.kind === "listening") return first.port;
       if (first.code !== "EADDRINUSE") {
         warn(
-          `cannot listen on ${host}:${port} (${first.code}); there is no /metrics, set OTEL_EXPORTER_PROMETHEUS_PORT or OTEL_EXPORTER_PROMETHEUS_HOST`,
+          `cannot listen on port ${port} of ${name} (${first.code}); there is no /metrics, set OTEL_EXPORTER_PROMETHEUS_PORT or OTEL_EXPORTER_PROMETHEUS_HOST`,
         );
         return undefined;
       }
-      const second = await listen(server, { host, port: 0 });
+      const second = await listen(server, { ...address, port: 0 });
       if (second.kind === "failed") {
-        warn(`cannot listen on ${host} (${second.code}); there is no /metrics`);
+        warn(`cannot listen on ${name} (${second.code}); there is no /metrics`);
         return undefined;
       }
       warn(
@@ -62,7 +65,7 @@ type Listening =
   | { readonly kind: "listening"; readonly port: number }
   | { readonly kind: "failed"; readonly code: string };
 
-function listen(server: Server, address: { host: string; port: number }): Promise<Listening> {
+function listen(server: Server, address: { host?: string; port: number }): Promise<Listening> {
   return new Promise((resolve) => {
     const onError = (error: NodeJS.ErrnoException): void =>
       resolve({ kind: "failed", code: error.code ?? error.message });

@@ -7,7 +7,7 @@ export interface FamilySample {
   readonly metricName?: string | undefined;
 }
 
-export type FamilyType = "counter" | "gauge" | "histogram" | "summary";
+type FamilyType = "counter" | "gauge" | "histogram" | "summary";
 
 /** All samples of one metric name: what /metrics shows and what is pushed. */
 export interface Family {

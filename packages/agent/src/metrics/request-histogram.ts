@@ -7,7 +7,7 @@ const bounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5
 const seriesCountMax = 2_000;
 
 /** A request that has ended. `route` is the template, "" when unknown; `statusCode` 0 when there was no answer. */
-export interface RequestObservation {
+interface RequestObservation {
   readonly method: string;
   readonly route: string;
   readonly statusCode: number;

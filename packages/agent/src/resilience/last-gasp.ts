@@ -24,9 +24,11 @@ export interface LastGaspOrder {
  */
 export function sendLastWords(lastWords: readonly LastWords[], deadlineMs: number): boolean {
   const state = new Int32Array(new SharedArrayBuffer(4));
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  // tsc leaves this address as it is: in dist the file ends in .js.
+  const source = new URL("./last-gasp-thread.ts", import.meta.url);
+  const file = import.meta.url.endsWith(".ts") ? source : new URL(source.href.replace(/ts$/, "js"));
   try {
-    const worker = new Worker(new URL(`./last-gasp-thread.${extension}`, import.meta.url), {
+    const worker = new Worker(file, {
       workerData: { lastWords, deadlineMs, state } satisfies LastGaspOrder,
       // Neither --import nor NODE_OPTIONS: the thread must not start an agent of its own.
       execArgv: [],

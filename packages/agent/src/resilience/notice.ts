@@ -1,5 +1,5 @@
 /** Everything the agent says on stderr. One line a code: what happened and whose turn it is. */
-export type NoticeCode =
+type NoticeCode =
   | "QUARTET_AGENT_CONFIG" // the operator mends the variable; the default was taken
   | "QUARTET_AGENT_PORT" // the admin port was taken or could not be opened; the message names the variable
   | "QUARTET_AGENT_COLLECTOR_AWAY" // nobody answers; telemetry is kept within bounds and sent again

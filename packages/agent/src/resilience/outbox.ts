@@ -1,7 +1,7 @@
 import { ProtobufWriter } from "./protobuf.ts";
 
 /** Why an item never reached the collector. The `reason` label of `quartet_agent_dropped_total`. */
-export type DropReason =
+type DropReason =
   | "queue_full" // the queue's limit in items or bytes; the oldest batch went
   | "too_large" // one item over the limit of a batch
   | "encoding" // an attribute that cannot be written, such as a getter that throws
@@ -14,7 +14,7 @@ export interface Scope {
   readonly version?: string | undefined;
 }
 
-export interface OutboxLimits {
+interface OutboxLimits {
   readonly itemCountMax: number;
   readonly sizeBytesMax: number;
   readonly batchItemCountMax: number;
@@ -22,7 +22,7 @@ export interface OutboxLimits {
 }
 
 /** One serialized Export…ServiceRequest. Several may be concatenated: that merges their messages. */
-export interface Batch {
+interface Batch {
   readonly body: Buffer;
   readonly itemCount: number;
 }

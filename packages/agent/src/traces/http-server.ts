@@ -17,7 +17,7 @@ import { defaultPort, knownMethod, spanName, splitHost, splitTarget } from "./ht
 import { redactQuery } from "./redact.ts";
 
 /** One finished request, for the histogram: every one counts, sampled or not. */
-export interface ServerRequestEnd {
+interface ServerRequestEnd {
   /** A value of http.request.method. */
   readonly method: string;
   /** The template of the route; "" when unknown. */
