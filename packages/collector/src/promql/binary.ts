@@ -1,7 +1,13 @@
 import { evaluateScalar, evaluateVector, type Value } from "./value.ts";
 import { cellKinds, clearCell, setFloat, setHistogram, type Block, type Steps } from "./block.ts";
 import { operateOnElements } from "./element-operation.ts";
-import { arithmetic, comparison, isArithmetic, isFloatComparison } from "./float-operation.ts";
+import {
+  arithmetic,
+  comparison,
+  createFloatOperation,
+  isArithmetic,
+  isFloatComparison,
+} from "./float-operation.ts";
 import { settleNames } from "./names.ts";
 import { isSetOperator } from "./parse-operator.ts";
 import type { BinaryPlan } from "./plan.ts";
@@ -29,12 +35,20 @@ function withScalar(
   const { operator, returnBool } = plan;
   const { stepCount } = block;
   const isCalculation = isArithmetic(operator);
+  const operate = createFloatOperation(operator, returnBool);
   for (let row = 0; row < block.labels.length; row += 1) {
     for (let step = 0; step < stepCount; step += 1) {
       const cell = row * stepCount + step;
       const kind = block.kinds[cell];
       if (kind === cellKinds.none) continue;
       const number = scalar[step]!;
+      if (kind === cellKinds.float && operate !== undefined) {
+        const value = block.values[cell]!;
+        const operated = isScalarLeft ? operate(number, value) : operate(value, number);
+        if (operated === undefined) block.kinds[cell] = cellKinds.none;
+        else if (isCalculation || returnBool) block.values[cell] = operated;
+        continue;
+      }
       const sample = kind === cellKinds.float ? block.values[cell]! : block.histograms!.get(cell)!;
       const result = isScalarLeft
         ? operateOnElements(operator, number, sample)

@@ -101,42 +101,59 @@ function toVector(block: Block, timestampMs: number): VectorSample[] {
   return samples;
 }
 
-function toSeries(block: Block, row: number, steps: Steps): MatrixSeries {
-  const timestamps: number[] = [];
-  const values: number[] = [];
-  const histograms: (NativeHistogram | undefined)[] = [];
+/** The times of a grid. */
+const gridTimes = (steps: Steps): Float64Array =>
+  Float64Array.from({ length: steps.count }, (_value, step) => steps.startMs + step * steps.stepMs);
+
+/** `grid` holds the times of all steps; a series that has every one of them shares it. */
+function toSeries(block: Block, row: number, grid: Float64Array): MatrixSeries | undefined {
+  const { stepCount, kinds } = block;
+  const from = row * stepCount;
+  let count = 0;
   let hasHistograms = false;
-  for (let step = 0; step < steps.count; step += 1) {
-    const cell = row * steps.count + step;
-    if (block.kinds[cell] === cellKinds.none) continue;
-    timestamps.push(steps.startMs + step * steps.stepMs);
-    values.push(block.values[cell]!);
-    const histogram = block.kinds[cell] === cellKinds.histogram ? block.histograms!.get(cell) : undefined;
-    histograms.push(histogram);
-    hasHistograms ||= histogram !== undefined;
+  for (let step = 0; step < stepCount; step += 1) {
+    const kind = kinds[from + step];
+    if (kind !== cellKinds.none) count += 1;
+    if (kind === cellKinds.histogram) hasHistograms = true;
   }
-  return {
-    labels: block.labels[row]!,
-    timestampsMs: Float64Array.from(timestamps),
-    values: Float64Array.from(values),
-    histograms: hasHistograms ? histograms : undefined,
-  };
+  if (count === 0) return undefined;
+  const labels = block.labels[row]!;
+  if (count === stepCount && !hasHistograms) {
+    const values = block.values.slice(from, from + stepCount);
+    return { labels, timestampsMs: grid, values, histograms: undefined };
+  }
+  const timestampsMs = new Float64Array(count);
+  const values = new Float64Array(count);
+  const histograms: (NativeHistogram | undefined)[] = [];
+  let place = 0;
+  for (let step = 0; step < stepCount; step += 1) {
+    const cell = from + step;
+    if (kinds[cell] === cellKinds.none) continue;
+    timestampsMs[place] = grid[step]!;
+    values[place] = block.values[cell]!;
+    if (hasHistograms)
+      histograms.push(kinds[cell] === cellKinds.histogram ? block.histograms!.get(cell) : undefined);
+    place += 1;
+  }
+  return { labels, timestampsMs, values, histograms: hasHistograms ? histograms : undefined };
 }
 
 const byLabels = (left: MatrixSeries, right: MatrixSeries): number =>
   compareLabels(left.labels, right.labels);
 
 function toMatrix(value: Value, steps: Steps): MatrixSeries[] {
+  const grid = gridTimes(steps);
   if (value.kind === "scalar") {
-    const timestampsMs = value.values.map((_value, step) => steps.startMs + step * steps.stepMs);
-    return [{ labels: [], timestampsMs, values: value.values, histograms: undefined }];
+    return [{ labels: [], timestampsMs: grid, values: value.values, histograms: undefined }];
   }
   if (value.kind === "string") throw new Error("a range query has no string");
   const block = finish(value.block);
-  return block.labels
-    .map((_labels, row) => toSeries(block, row, steps))
-    .filter(({ timestampsMs }) => timestampsMs.length > 0)
-    .sort(byLabels);
+  const series: MatrixSeries[] = [];
+  for (let row = 0; row < block.labels.length; row += 1) {
+    const one = toSeries(block, row, grid);
+    if (one !== undefined) series.push(one);
+  }
+  return series.sort(byLabels);
 }
 
 /** A range as the result of an instant query: the samples themselves. */

@@ -31,3 +31,18 @@ export const isArithmetic = (operator: BinaryOperator): operator is ArithmeticOp
 
 export const isFloatComparison = (operator: BinaryOperator): operator is ComparisonOperator =>
   Object.hasOwn(comparison, operator);
+
+/**
+ * The operator on two floats: the result, or undefined where a comparison fails; one that holds gives the left side, or 1
+ * and 0 with `bool`. Undefined for operators that floats do not have.
+ */
+export function createFloatOperation(
+  operator: BinaryOperator,
+  returnBool: boolean,
+): ((left: number, right: number) => number | undefined) | undefined {
+  if (isArithmetic(operator)) return arithmetic[operator];
+  if (!isFloatComparison(operator)) return undefined;
+  const holds = comparison[operator];
+  if (returnBool) return (left, right) => (holds(left, right) ? 1 : 0);
+  return (left, right) => (holds(left, right) ? left : undefined);
+}

@@ -44,6 +44,8 @@ export function createLexer(text: string): Lexer {
   let braceOpen = false;
   let bracketOpen = false;
   let gotColon = false;
+  // Right after "[" only a duration may follow; once a number was read, anything goes on that goes elsewhere.
+  let beforeDuration = false;
 
   const fail = (offset: number, message: string): never => {
     throw parseError(text, offset, message);
@@ -67,6 +69,7 @@ export function createLexer(text: string): Lexer {
     if (scanned.kind === "broken") {
       return fail(start, `bad number or duration syntax: ${quoted(text.slice(start, scanned.end))}`);
     }
+    beforeDuration = false;
     return take(scanned.kind, start, scanned.end);
   };
 
@@ -91,36 +94,48 @@ export function createLexer(text: string): Lexer {
     return fail(start, `unexpected character inside braces: ${quotedRune(codePointAt(start))}`);
   }
 
-  function insideBrackets(start: number, char: string): Token {
+  function colon(start: number): Token {
+    if (beforeDuration) return fail(start + 1, "unexpected colon before duration in duration expression");
+    if (gotColon) return fail(start, "unexpected colon ':'");
+    gotColon = true;
+    return take(":", start, start + 1);
+  }
+
+  function durationWord(start: number): Token | undefined {
+    const end = wordEnd(start, /[A-Za-z_]/);
+    const found = text.slice(start, end).toLowerCase();
+    return durationWords.has(found) ? take(found as TokenKind, start, end) : undefined;
+  }
+
+  function atDuration(start: number, char: string): Token {
+    if (char === "") return fail(start, "unexpected end of input in duration expression");
     if (char === "]") {
       bracketOpen = false;
       return take("]", start, start + 1);
     }
-    if (char === "[") return fail(start, "unexpected left bracket '['");
-    if (char === ":") {
-      if (gotColon) return fail(start, "unexpected colon ':'");
-      gotColon = true;
-      return take(":", start, start + 1);
-    }
+    if (char === ":") return colon(start);
     if (char === "(" || char === ")") return paren(start, char);
     const sign = bracketSigns.find((candidate) => candidate === char);
     if (sign !== undefined) return take(sign, start, start + 1);
     if (isDigit(char) || (char === "." && isDigit(text[start + 1] ?? ""))) return number(start);
-    if (isAlpha(char)) {
-      const end = wordEnd(start, /[A-Za-z_]/);
-      const word = text.slice(start, end).toLowerCase();
-      if (durationWords.has(word)) return take(word as TokenKind, start, end);
-    }
-    return fail(start, `unexpected character in duration expression: ${quotedRune(codePointAt(start))}`);
+    const word = isAlpha(char) ? durationWord(start) : undefined;
+    return (
+      word ?? fail(start, `unexpected character in duration expression: ${quotedRune(codePointAt(start))}`)
+    );
   }
 
   function paren(start: number, char: "(" | ")"): Token {
     parenDepth += char === "(" ? 1 : -1;
-    if (parenDepth < 0) return fail(start, "unexpected right parenthesis ')'");
+    if (parenDepth < 0) return fail(start + 1, "unexpected right parenthesis ')'");
     return take(char, start, start + 1);
   }
 
   function word(start: number): Token {
+    if (bracketOpen) {
+      if (text[start] === ":") return colon(start);
+      const kind = durationWord(start);
+      return kind ?? fail(start, `unexpected character: ${quotedRune(text[start]!)}, expected ':'`);
+    }
     const end = wordEnd(start, /[A-Za-z0-9_:]/);
     const found = text.slice(start, end);
     const lower = found.toLowerCase();
@@ -137,6 +152,7 @@ export function createLexer(text: string): Lexer {
   function statement(start: number, char: string): Token {
     if (char === "") {
       if (parenDepth > 0) return fail(start, "unclosed left parenthesis");
+      if (bracketOpen) return fail(start, "unclosed left bracket");
       return take("end of input", start, start);
     }
     if (char === "(" || char === ")") return paren(start, char);
@@ -145,11 +161,17 @@ export function createLexer(text: string): Lexer {
       return take("{", start, start + 1);
     }
     if (char === "[") {
+      if (bracketOpen) return fail(start, "unexpected left bracket '['");
       bracketOpen = true;
+      beforeDuration = true;
       gotColon = false;
       return take("[", start, start + 1);
     }
-    if (char === "]") return fail(start, "unexpected right bracket ']'");
+    if (char === "]") {
+      if (!bracketOpen) return fail(start, "unexpected right bracket ']'");
+      bracketOpen = false;
+      return take("]", start, start + 1);
+    }
     if (char === '"' || char === "'" || char === "`") return string(start);
     if (isDigit(char) || (char === "." && isDigit(text[start + 1] ?? ""))) return number(start);
     if (isAlpha(char) || char === ":") return word(start);
@@ -168,16 +190,13 @@ export function createLexer(text: string): Lexer {
       for (;;) {
         const char = text[position] ?? "";
         if (char !== "" && isSpace(char)) position += 1;
-        else if (char === "#" && !bracketOpen) {
+        else if (char === "#" && !(bracketOpen && beforeDuration)) {
           while (position < text.length && text[position] !== "\n" && text[position] !== "\r") position += 1;
         } else break;
       }
       const char = text[position] ?? "";
       if (braceOpen) return insideBraces(position, char);
-      if (bracketOpen) {
-        if (char === "") return fail(position, "unclosed left bracket");
-        return insideBrackets(position, char);
-      }
+      if (bracketOpen && beforeDuration) return atDuration(position, char);
       return statement(position, char);
     },
   };

@@ -143,8 +143,8 @@ function parseAtValue(cursor: TokenCursor, nodeStart: number): AtModifier {
   const token = cursor.peek();
   if (token.kind === "start" || token.kind === "end") {
     cursor.take();
-    cursor.expect("(", "", "");
-    cursor.expect(")", "", "");
+    cursor.expect("(", "@", "timestamp");
+    cursor.expect(")", "@", "timestamp");
     return { kind: token.kind };
   }
   const sign = cursor.takeIf("-") !== undefined ? -1 : 1;

@@ -21,7 +21,13 @@ import {
   type ParseOptions,
   type TokenCursor,
 } from "./token-cursor.ts";
-import { isAggregation, isMetricName, type AggregationOperator, type Token } from "./token.ts";
+import {
+  isAggregation,
+  isMetricName,
+  type AggregationOperator,
+  type Token,
+  type TokenKind,
+} from "./token.ts";
 import { checkTypes } from "./type-check.ts";
 
 const withParameter: ReadonlySet<AggregationOperator> = new Set<AggregationOperator>([
@@ -37,6 +43,11 @@ const callableKeywords: ReadonlySet<string> = new Set(["start", "end", "step", "
 // Deeper nesting than this is refused, so that no query can exhaust the stack.
 const depthMax = 200;
 
+/** Whether an expression can begin with such a token. */
+function canBegin(kind: TokenKind): boolean {
+  return ["number", "duration", "string", "(", "{", "+", "-"].includes(kind) || isMetricName(kind);
+}
+
 function parseArguments(cursor: TokenCursor, depth: number): Node[] {
   const args: Node[] = [];
   cursor.expect("(", "", "");
@@ -45,7 +56,7 @@ function parseArguments(cursor: TokenCursor, depth: number): Node[] {
     if (cursor.peek().kind === ")") continue;
     const comma = cursor.peek();
     if (cursor.takeIf(",") === undefined) cursor.unexpected();
-    if (cursor.peek().kind === ")") {
+    if (!canBegin(cursor.peek().kind)) {
       cursor.fail(comma.start, "trailing commas not allowed in function call args");
     }
   }
@@ -67,7 +78,7 @@ function parseAggregation(
     return true;
   };
   const isBefore = parseModifier();
-  const args = parseArguments(cursor, depth);
+  const args = cursor.within("aggregation", () => parseArguments(cursor, depth));
   if (!isBefore) parseModifier();
   const span = { start: operator.start, end: cursor.end() };
   const { kind } = operator;

@@ -72,6 +72,33 @@ export function forEachNewest(
   }
 }
 
+/** Copies the newest sample of a series at each step into a new row of the block. */
+function addSeries(
+  state: QueryState,
+  block: Block,
+  { labels, timestampsMs, values, histograms }: SeriesSamples,
+  placement: Placement,
+  steps: Steps,
+): void {
+  const { atMs, offsetMs } = placement;
+  const { lookbackMs } = state;
+  const size = timestampsMs.length;
+  let next = firstAfter(timestampsMs, referenceMs(placement, steps.startMs));
+  let base = -1;
+  for (let step = 0; step < steps.count; step += 1) {
+    const reference = (atMs ?? steps.startMs + step * steps.stepMs) - offsetMs;
+    while (next < size && timestampsMs[next]! <= reference) next += 1;
+    const index = next - 1;
+    if (index < 0 || timestampsMs[index]! <= reference - lookbackMs) continue;
+    const value = values[index]!;
+    const histogram = histograms?.[index];
+    if (value !== value && histogram === undefined && isStaleAt(values, index)) continue;
+    if (base < 0) base = addRow(block, labels, false) * steps.count;
+    if (histogram === undefined) setFloat(block, base + step, value);
+    else setHistogram(block, base + step, histogram);
+  }
+}
+
 /** An instant vector selector at every step. */
 export function evaluateSelect(state: QueryState, plan: SelectPlan, steps: Steps): Block {
   const { matchers, placement } = plan;
@@ -80,14 +107,7 @@ export function evaluateSelect(state: QueryState, plan: SelectPlan, steps: Steps
   const block = createBlock(steps.count, series.length);
   for (const stored of series) {
     state.checkpoint();
-    const samples = plan.isStatsOnly ? statsOnly(stored) : stored;
-    let base = -1;
-    forEachNewest(state, samples, placement, steps, (step, index) => {
-      if (base < 0) base = addRow(block, samples.labels, false) * steps.count;
-      const histogram = samples.histograms?.[index];
-      if (histogram === undefined) setFloat(block, base + step, samples.values[index]!);
-      else setHistogram(block, base + step, histogram);
-    });
+    addSeries(state, block, plan.isStatsOnly ? statsOnly(stored) : stored, placement, steps);
   }
   return block;
 }

@@ -29,6 +29,8 @@ export interface TokenCursor {
   expect(kind: TokenKind, context: string, expected: string): Token;
   /** Where the token taken last ended. */
   end(): number;
+  /** Parses a part within which a token that is refused without a context of its own is refused in this one. */
+  within<T>(context: string, parse: () => T): T;
   /** Refuses the next token. */
   unexpected(context?: string, expected?: string): never;
   fail(offset: number, message: string): never;
@@ -38,6 +40,7 @@ export function createTokenCursor(text: string, options: ParseOptions): TokenCur
   const lexer = createLexer(text);
   let next: Token | undefined;
   let lastEnd = 0;
+  let ambient = "";
   const cursor: TokenCursor = {
     text,
     options,
@@ -58,9 +61,17 @@ export function createTokenCursor(text: string, options: ParseOptions): TokenCur
       return cursor.takeIf(kind) ?? cursor.unexpected(context, expected);
     },
     end: () => lastEnd,
+    within(context, parse) {
+      const outer = ambient;
+      ambient = context;
+      const parsed = parse();
+      ambient = outer;
+      return parsed;
+    },
     unexpected(context = "", expected = "") {
       const token = cursor.peek();
-      const where = context === "" ? "" : ` in ${context}`;
+      const named = context === "" ? ambient : context;
+      const where = named === "" ? "" : ` in ${named}`;
       const wanted = expected === "" ? "" : `, expected ${expected}`;
       return cursor.fail(token.start, `unexpected ${describeToken(token)}${where}${wanted}`);
     },

@@ -109,6 +109,8 @@ export function keywordOf(word: string): Keyword | undefined {
 const aggregationKinds: ReadonlySet<string> = new Set(aggregationOperators);
 const operatorKinds: ReadonlySet<string> = new Set<string>([...operatorWords, ...operatorSigns]);
 const modifierKinds: ReadonlySet<string> = new Set(modifierWords);
+// Words that mean something in some places only.
+const contextWords: ReadonlySet<string> = new Set(["start", "end", "step", "range", "max_of", "min_of"]);
 const plainKinds: ReadonlySet<string> = new Set([
   "identifier",
   "metric identifier",
@@ -146,6 +148,7 @@ export function isLabelWord(kind: TokenKind): boolean {
 export function describeToken({ kind, text }: Token): string {
   if (kind === "end of input") return kind;
   if (kind === "identifier" || kind === "metric identifier") return `${kind} ${quoted(text)}`;
+  if (contextWords.has(kind)) return quoted(text);
   if (modifierKinds.has(kind)) return `<${text}>`;
   if (operatorKinds.has(kind)) return `<op:${text}>`;
   if (aggregationKinds.has(kind)) return `<aggr:${text}>`;

@@ -1,170 +1,97 @@
-import { labelsKey, labelValue, type Labels } from "../model/index.ts";
+import { labelsKey } from "../model/index.ts";
 import { addRow, cellKinds, createBlock, setFloat, setHistogram, type Block } from "./block.ts";
-import { operateOnElements, type OperationNote, type Sample } from "./element-operation.ts";
-import { isArithmetic } from "./float-operation.ts";
-import { formatLabels, onlyLabels, withLabel, withoutLabels, withoutName } from "./label-edit.ts";
-import { groupByMatching, matchingLabels } from "./match-groups.ts";
+import { operateOnElements, type OperationNote } from "./element-operation.ts";
+import { createFloatOperation } from "./float-operation.ts";
+import { matchByStep } from "./match-by-step.ts";
+import { groupByMatching } from "./match-groups.ts";
+import { addNotes, resultLabels, sampleAt } from "./match-result.ts";
 import type { BinaryPlan } from "./plan.ts";
-import { executionError } from "./execution-error.ts";
 import type { QueryState } from "./query-state.ts";
 
-/** The labels of a result, of the series on the "many" side and the one on the "one" side. */
-function resultLabels(
-  state: QueryState,
-  { operator, matching, returnBool }: BinaryPlan,
-  many: Labels,
-  one: Labels,
-): Labels {
-  const dropsNow = isArithmetic(operator) || (returnBool && !state.delayedNameRemoval);
-  let labels = dropsNow ? withoutName(many) : many;
-  if (matching.cardinality === "one-to-one") {
-    const names = new Set(matching.labels);
-    labels = matching.on ? onlyLabels(labels, names) : withoutLabels(labels, names);
-  }
-  for (const name of matching.include) labels = withLabel(labels, name, labelValue(one, name));
-  return labels;
+interface Pair {
+  /** Rows of the left and the right side. */
+  readonly left: number;
+  readonly right: number;
+  readonly result: number;
 }
 
-const sampleAt = (block: Block, cell: number): Sample =>
-  block.kinds[cell] === cellKinds.float ? block.values[cell]! : block.histograms!.get(cell)!;
-
-function hasSampleAt(block: Block, step: number): boolean {
-  for (let row = 0; row < block.labels.length; row += 1) {
-    if (block.kinds[row * block.stepCount + step] !== cellKinds.none) return true;
+/** One series on the side given for each group; undefined when a group has several. */
+function onlyRows(groups: Int32Array, count: number): Int32Array | undefined {
+  const rows = new Int32Array(count).fill(-1);
+  for (const [row, group] of groups.entries()) {
+    if (rows[group] !== -1) return undefined;
+    rows[group] = row;
   }
-  return false;
+  return rows;
+}
+
+/** Whether every sample of the vectors can only ever have one partner and one result; then these pairs, else undefined. */
+function fixedPairs(
+  state: QueryState,
+  plan: BinaryPlan,
+  { left, right, result }: { readonly left: Block; readonly right: Block; readonly result: Block },
+  groups: ReturnType<typeof groupByMatching>,
+): readonly Pair[] | undefined {
+  const { cardinality, fillLeft, fillRight } = plan.matching;
+  if ((fillLeft ?? fillRight) !== undefined) return undefined;
+  const isSwapped = cardinality === "one-to-many";
+  const manyGroups = isSwapped ? groups.right : groups.left;
+  const oneRows = onlyRows(isSwapped ? groups.left : groups.right, groups.count);
+  if (oneRows === undefined) return undefined;
+  if (cardinality === "one-to-one" && onlyRows(manyGroups, groups.count) === undefined) return undefined;
+  const many = isSwapped ? right : left;
+  const one = isSwapped ? left : right;
+  const seen = new Set<string>();
+  const pairs: Pair[] = [];
+  for (const [row, group] of manyGroups.entries()) {
+    const partner = oneRows[group]!;
+    if (partner < 0) continue;
+    const labels = resultLabels(state, plan, many.labels[row]!, one.labels[partner]!);
+    const key = labelsKey(labels);
+    if (seen.has(key)) return undefined;
+    seen.add(key);
+    const target = addRow(result, labels, plan.returnBool);
+    pairs.push(
+      isSwapped
+        ? { left: partner, right: row, result: target }
+        : { left: row, right: partner, result: target },
+    );
+  }
+  return pairs;
 }
 
 /** Arithmetic, comparison and trimming between two vectors: each sample with its partner of the same match group. */
 export function matchVectors(state: QueryState, plan: BinaryPlan, left: Block, right: Block): Block {
   const { operator, matching, returnBool } = plan;
   const { stepCount } = left;
-  const isSwapped = matching.cardinality === "one-to-many";
-  const isOneToOne = matching.cardinality === "one-to-one";
   const groups = groupByMatching(matching, left.labels, right.labels);
-  const many = isSwapped ? right : left;
-  const one = isSwapped ? left : right;
-  const manyGroups = isSwapped ? groups.right : groups.left;
-  const oneGroups = isSwapped ? groups.left : groups.right;
-  // Prometheus does not turn the fill values round with the sides.
-  const fillMany = matching.fillLeft;
-  const fillOne = matching.fillRight;
-  const hasFill = (fillMany ?? fillOne) !== undefined;
-  const result = createBlock(stepCount, many.labels.length);
-  const rows = new Map<string, number>();
-  const labelsOf = matchingLabels(matching);
-  // The last note of each step is the one that counts.
+  const result = createBlock(stepCount, Math.min(left.labels.length, right.labels.length));
+  const pairs = fixedPairs(state, plan, { left, right, result }, groups);
+  if (pairs === undefined) return matchByStep(state, plan, { left, right, groups });
+  const operate = createFloatOperation(operator, returnBool);
   const notes = new Array<OperationNote | undefined>(stepCount);
-  // Most series have the same partner at every step.
-  const lastPartner = new Int32Array(many.labels.length).fill(-2);
-  const lastRow = new Int32Array(many.labels.length);
-
-  function rowFor(manyLabels: Labels, oneLabels: Labels): number {
-    const labels = resultLabels(state, plan, manyLabels, oneLabels);
-    const key = labelsKey(labels);
-    const known = rows.get(key);
-    if (known !== undefined) return known;
-    const added = addRow(result, labels, returnBool);
-    rows.set(key, added);
-    return added;
-  }
-
-  const partnerOf = new Int32Array(groups.count);
-  const partnerStep = new Int32Array(groups.count).fill(-1);
-  const matchedStep = new Int32Array(groups.count).fill(-1);
-  const matchedRows: Set<number>[] = isOneToOne
-    ? []
-    : Array.from({ length: groups.count }, () => new Set<number>());
-
-  function operate(
-    step: number,
-    group: number,
-    manySample: Sample,
-    oneSample: Sample,
-    row: () => number,
-  ): void {
-    const outcome = isSwapped
-      ? operateOnElements(operator, oneSample, manySample)
-      : operateOnElements(operator, manySample, oneSample);
-    if (outcome.note !== undefined) notes[step] = outcome.note;
-    if (outcome.kind === "none") return;
-    const target = row();
-    if (isOneToOne) {
-      if (matchedStep[group] === step) {
-        throw executionError(
-          "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
-        );
-      }
-    } else {
-      const seen = matchedRows[group]!;
-      if (matchedStep[group] !== step) seen.clear();
-      if (seen.has(target)) {
-        throw executionError("multiple matches for labels: grouping labels must ensure unique matches");
-      }
-      seen.add(target);
-    }
-    matchedStep[group] = step;
-    if (!outcome.keeps && !returnBool) return;
-    const cell = target * stepCount + step;
-    if (result.kinds[cell] !== cellKinds.none) {
-      throw executionError("vector cannot contain metrics with the same labelset");
-    }
-    if (returnBool) setFloat(result, cell, outcome.keeps ? 1 : 0);
-    else if (typeof outcome.value === "number") setFloat(result, cell, outcome.value);
-    else setHistogram(result, cell, outcome.value);
-  }
-
-  function findPartners(step: number): void {
-    for (const [row, group] of oneGroups.entries()) {
-      if (one.kinds[row * stepCount + step] === cellKinds.none) continue;
-      if (partnerStep[group] === step) {
-        const labels = one.labels[row]!;
-        const other = one.labels[partnerOf[group]!]!;
-        throw executionError(
-          `found duplicate series for the match group ${formatLabels(labelsOf(labels))}` +
-            ` on the ${isSwapped ? "left" : "right"} hand-side of the operation:` +
-            ` [${formatLabels(labels)}, ${formatLabels(other)}]` +
-            ";many-to-many matching not allowed: matching labels must be unique on one side",
-        );
-      }
-      partnerStep[group] = step;
-      partnerOf[group] = row;
-    }
-  }
-
-  for (let step = 0; step < stepCount; step += 1) {
+  for (const pair of pairs) {
     state.checkpoint();
-    // With nothing on one side there is nothing to find fault with either.
-    if (!hasFill && (!hasSampleAt(many, step) || !hasSampleAt(one, step))) continue;
-    findPartners(step);
-    for (const [row, group] of manyGroups.entries()) {
-      const cell = row * stepCount + step;
-      if (many.kinds[cell] === cellKinds.none) continue;
-      const hasPartner = partnerStep[group] === step;
-      if (!hasPartner && fillOne === undefined) continue;
-      const partner = hasPartner ? partnerOf[group]! : -1;
-      const oneSample = hasPartner ? sampleAt(one, partner * stepCount + step) : fillOne!;
-      operate(step, group, sampleAt(many, cell), oneSample, () => {
-        if (lastPartner[row] !== partner) {
-          const manyLabels = many.labels[row]!;
-          lastRow[row] = rowFor(manyLabels, hasPartner ? one.labels[partner]! : labelsOf(manyLabels));
-          lastPartner[row] = partner;
-        }
-        return lastRow[row]!;
-      });
-    }
-    if (fillMany === undefined) continue;
-    for (const [row, group] of oneGroups.entries()) {
-      const cell = row * stepCount + step;
-      if (one.kinds[cell] === cellKinds.none || matchedStep[group] === step) continue;
-      const labels = one.labels[row]!;
-      operate(step, group, fillMany, sampleAt(one, cell), () => rowFor(labelsOf(labels), labels));
+    for (let step = 0; step < stepCount; step += 1) {
+      const leftCell = pair.left * stepCount + step;
+      const rightCell = pair.right * stepCount + step;
+      const leftKind = left.kinds[leftCell];
+      const rightKind = right.kinds[rightCell];
+      if (leftKind === cellKinds.none || rightKind === cellKinds.none) continue;
+      const cell = pair.result * stepCount + step;
+      if (leftKind === cellKinds.float && rightKind === cellKinds.float && operate !== undefined) {
+        const value = operate(left.values[leftCell]!, right.values[rightCell]!);
+        if (value !== undefined) setFloat(result, cell, value);
+        continue;
+      }
+      const outcome = operateOnElements(operator, sampleAt(left, leftCell), sampleAt(right, rightCell));
+      if (outcome.note !== undefined) notes[step] = outcome.note;
+      if (outcome.kind === "none" || (!outcome.keeps && !returnBool)) continue;
+      if (returnBool) setFloat(result, cell, outcome.keeps ? 1 : 0);
+      else if (typeof outcome.value === "number") setFloat(result, cell, outcome.value);
+      else setHistogram(result, cell, outcome.value);
     }
   }
-  for (const note of notes) {
-    if (note === undefined) continue;
-    if (note.level === "warning") state.annotations.warn(note.message, plan.span);
-    else state.annotations.info(note.message, plan.span);
-  }
+  addNotes(state, plan, notes);
   return result;
 }

@@ -12,7 +12,7 @@ export const usesCustomBuckets = ({ schema }: NativeHistogram): boolean => schem
 // not always the nearest float. Bounds must be the same bits, as they are compared and printed.
 const growth = [
   2, 1.414213562373095, 1.189207115002721, 1.0905077326652577, 1.0442737824274138, 1.0218971486541166,
-  1.0108892860517004, 1.0054299011128027, 1.0027112750502025,
+  1.0108892860517005, 1.0054299011128027, 1.0027112750502025,
 ] as const;
 
 /** Bounds between 1/2 and 1 for each schema; those that the schema before has too are taken from there. */
