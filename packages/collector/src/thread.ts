@@ -18,6 +18,8 @@ type Reply =
       readonly kind: "error";
       readonly message: string;
       readonly code: ErrorCode | undefined;
+      /** Of the thread that failed; ours would say nothing. */
+      readonly stack: string | undefined;
     };
 
 /** The methods of another thread. */
@@ -41,7 +43,8 @@ export function serveCalls(port: MessagePort, handlers: Readonly<Record<string, 
     } catch (error) {
       const code = error instanceof CollectorError ? error.code : undefined;
       const message = error instanceof Error ? error.message : String(error);
-      port.postMessage({ id, kind: "error", message, code } satisfies Reply);
+      const stack = error instanceof Error ? error.stack : undefined;
+      port.postMessage({ id, kind: "error", message, code, stack } satisfies Reply);
     }
   };
   port.on("message", (call: Call) => void answer(call));
@@ -57,10 +60,7 @@ export function connectThread(worker: Worker): Remote {
     if (caller === undefined) return;
     waiting.delete(reply.id);
     if (reply.kind === "value") caller.resolve(reply.value);
-    else
-      caller.reject(
-        reply.code === undefined ? new Error(reply.message) : new CollectorError(reply.code, reply.message),
-      );
+    else caller.reject(errorOf(reply));
   });
   const end = (reason: string) => {
     endedBecause ??= reason;
@@ -88,4 +88,10 @@ export function connectThread(worker: Worker): Remote {
       }
     },
   };
+}
+
+function errorOf({ code, message, stack }: Extract<Reply, { kind: "error" }>): Error {
+  const error = code === undefined ? new Error(message) : new CollectorError(code, message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
 }

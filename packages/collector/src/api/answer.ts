@@ -1,4 +1,5 @@
 import { CollectorError } from "../model/index.ts";
+import { ParameterError } from "./parameters.ts";
 
 /** A ready HTTP answer; the body is JSON. Made in the thread that has the data, sent as it is by the one that has the socket. */
 export interface Answer {
@@ -41,6 +42,7 @@ export function failure(errorType: ErrorType, message: string): Answer {
 
 /** The answer for whatever a query threw. */
 export function failureOf(error: unknown): Answer {
+  if (error instanceof ParameterError) return failure("bad_data", error.message);
   if (!(error instanceof CollectorError)) {
     return failure("internal", error instanceof Error ? error.message : String(error));
   }

@@ -1,8 +1,9 @@
 export { failure, failureOf, success, type Answer } from "./answer.ts";
 export { exposeMetrics } from "./metrics.ts";
-export { ParameterError, type Parameters } from "./parameters.ts";
+export type { Parameters } from "./parameters.ts";
 export {
   answerExemplars,
+  answerFormatQuery,
   answerLabels,
   answerLabelValues,
   answerMetadata,

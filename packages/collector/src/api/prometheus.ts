@@ -2,6 +2,7 @@ import { labelsToRecord, type Labels, type Matcher, type Queryable } from "../mo
 import {
   evaluateInstant,
   evaluateRange,
+  formatExpression,
   formatSampleValue,
   parseDurationMs,
   parseExpression,
@@ -75,6 +76,11 @@ export function answerQueryRange(parameters: Parameters, context: QueryContext):
     stepMs,
   });
   return success(valueJson(value, limitOf(parameters)), annotations);
+}
+
+/** `GET|POST /api/v1/format_query`: the expression as Prometheus would lay it out. */
+export function answerFormatQuery(parameters: Parameters): Answer {
+  return success(JSON.stringify(formatExpression(expressionOf(parameters))));
 }
 
 /** `GET|POST /api/v1/labels`: names of labels. */

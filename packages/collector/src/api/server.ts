@@ -2,13 +2,14 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { CollectorError, isAuthorized } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { failure, failureOf, type Answer } from "./answer.ts";
-import { ParameterError, type Parameters } from "./parameters.ts";
+import type { Parameters } from "./parameters.ts";
 
 /** Data endpoints below /api; each takes GET and POST with a form, but where marked. */
 export const endpoints = {
   "/api/v1/query": "query",
   "/api/v1/query_range": "query_range",
   "/api/v1/query_exemplars": "query_exemplars",
+  "/api/v1/format_query": "format_query",
   "/api/v1/labels": "labels",
   "/api/v1/label/:name/values": "label_values",
   "/api/v1/series": "series",
@@ -129,7 +130,6 @@ function serveData(server: FastifyInstance, { answer, metrics }: ApiSettings): v
         try {
           return await send(reply, await answer(endpoint, parametersOf(request), leaving.signal));
         } catch (error) {
-          if (error instanceof ParameterError) return await send(reply, failure("bad_data", error.message));
           return await send(reply, failureOf(error));
         }
       },

@@ -1,3 +1,4 @@
+import { decodeRequest } from "../otlp/index.ts";
 import { failure, type Answer } from "./answer.ts";
 import { parameter, ParameterError, type Parameters } from "./parameters.ts";
 
@@ -9,8 +10,6 @@ interface SpanRecord {
 interface TraceSettings {
   /** Records of the journal, oldest first. */
   readonly records: Iterable<SpanRecord>;
-  /** The OTLP/JSON of the trace's spans in one payload, as `resourceSpans`; [] when there are none. */
-  readonly spansOf: (payload: Uint8Array, traceId: string) => readonly object[];
   readonly nowMs: () => number;
   readonly isCancelled: () => boolean;
 }
@@ -34,7 +33,7 @@ export function answerTrace(parameters: Parameters, settings: TraceSettings): An
       return failure("timeout", `the journal was searched for ${searchTimeMsMax} ms`);
     // Sixteen bytes are looked for without decoding anything; only a record that has them is decoded.
     if (Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).includes(id)) {
-      resourceSpans.push(...settings.spansOf(payload, traceId));
+      resourceSpans.push(...spansOf(payload, traceId));
     }
   }
   if (resourceSpans.length === 0) {
@@ -44,4 +43,23 @@ export function answerTrace(parameters: Parameters, settings: TraceSettings): An
     );
   }
   return { statusCode: 200, body: JSON.stringify({ result: { resourceSpans } }) };
+}
+
+interface PlainSpans {
+  readonly resourceSpans?: readonly {
+    readonly scopeSpans?: readonly { readonly spans?: readonly { readonly traceId?: string }[] }[];
+  }[];
+}
+
+/** The trace's spans in one payload, in the groups of their resources. */
+function spansOf(payload: Uint8Array, traceId: string): object[] {
+  const { resourceSpans = [] } = decodeRequest("spans", payload) as PlainSpans;
+  return resourceSpans
+    .map((group) => ({
+      ...group,
+      scopeSpans: (group.scopeSpans ?? [])
+        .map((scope) => ({ ...scope, spans: (scope.spans ?? []).filter((span) => span.traceId === traceId) }))
+        .filter(({ spans }) => spans.length > 0),
+    }))
+    .filter(({ scopeSpans }) => scopeSpans.length > 0);
 }

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** A counter with fixed label names; `add` without a value adds one. */
 export interface CounterHandle {
@@ -33,9 +33,10 @@ export interface Telemetry {
 /** What prom-client's AggregatorRegistry merges. */
 export type TelemetrySnapshot = readonly object[];
 
-/** An empty set of metrics; each thread has its own. */
-export function createTelemetry(): Telemetry {
+/** A set of metrics; each thread has its own. One of them, the main thread, speaks for the process. */
+export function createTelemetry(options: { readonly hasProcessMetrics?: boolean } = {}): Telemetry {
   const registry = new Registry();
+  if (options.hasProcessMetrics === true) collectDefaultMetrics({ register: registry });
   const common = (options: MetricOptions) => ({
     name: options.name,
     help: options.help,

@@ -73,6 +73,8 @@ export async function runDemo(settings: DemoSettings, io: CommandIo): Promise<Ex
     },
   });
   stack.defer(() => inbox.stop());
+  // Segments that every stage has passed are deleted; the count at the end needs them all.
+  holdJournal({ dataDir, consumer: "demo" });
   const collector = await startSupervisedCollector({
     dataDir,
     webhookUrl: `${inbox.url}/`,
@@ -81,8 +83,6 @@ export async function runDemo(settings: DemoSettings, io: CommandIo): Promise<Ex
     onRestart: () => say(`the collector died and was started again (pid ${collector.pid()})`),
   });
   stack.defer(() => collector.stop());
-  // Segments that every stage has passed are deleted; the count at the end needs them all.
-  holdJournal({ dataDir, consumer: "demo" });
   const shop = await startShop({
     otlpUrl: collector.otlpUrl,
     env: io.env,

@@ -40,6 +40,7 @@ export async function startSupervisedCollector(settings: CollectorSettings): Pro
   // JSON is YAML, and it needs no quoting rules.
   writeFileSync(configFile, JSON.stringify(config, undefined, 2));
 
+  let isReady = false;
   let isStopping = false;
   let restarts = 0;
   const start = (): DemoProcess => {
@@ -50,7 +51,8 @@ export async function startSupervisedCollector(settings: CollectorSettings): Pro
       env,
     });
     void collector.exited.then(() => {
-      if (isStopping || restarts >= restartsMax) return;
+      // One that never came up would not come up the next time either.
+      if (!isReady || isStopping || restarts >= restartsMax) return;
       restarts += 1;
       current = start();
       settings.onRestart();
@@ -68,6 +70,7 @@ export async function startSupervisedCollector(settings: CollectorSettings): Pro
   };
   try {
     await answers(`${apiUrl}/-/ready`, settings.signal, check);
+    isReady = true;
   } catch (error) {
     await stop();
     throw error;

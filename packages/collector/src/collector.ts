@@ -1,0 +1,221 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import {
+  createApi,
+  exposeMetrics,
+  failure,
+  success,
+  type Answer,
+  type Endpoint,
+  type Parameters,
+} from "./api/index.ts";
+import { openTokens, parseAddress, type CollectorConfig } from "./config/index.ts";
+import type { EvaluateWorkerData } from "./evaluate-worker.ts";
+import type { ExportWorkerData } from "./export-worker.ts";
+import { createJournalShared, lockJournal, openStreamWriter, type Consumer } from "./journal/index.ts";
+import type { Clock, StreamWriter } from "./model/index.ts";
+import type { QueryWorkerData } from "./query-worker.ts";
+import { createOtlpReceiver } from "./receive/index.ts";
+import type { HeadHandle } from "./store/index.ts";
+import { createTelemetry, type Log, type TelemetrySnapshot } from "./telemetry/index.ts";
+import { connectThread, type Remote } from "./thread.ts";
+import { queryPage, tracePage } from "./ui/index.ts";
+import { version } from "./version.ts";
+
+export interface CollectorSettings {
+  readonly config: CollectorConfig;
+  /** Absolute; created when it is not there. */
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Collector {
+  /** As host:port, with the ports that were taken. */
+  readonly otlpAddresses: readonly string[];
+  readonly apiAddress: string;
+  /** Resolves when a thread ended that should not have; the collector is of no use then. */
+  readonly failed: Promise<Error>;
+  /** Stops accepting, lets the stages finish, syncs and closes. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+type Signal = "spans" | "logs" | "metrics";
+
+const signals: readonly Signal[] = ["spans", "logs", "metrics"];
+const receiveStopDeadlineMs = 3_000;
+/** A worker that does not end within this is ended. */
+const workerStopDeadlineMs = 8_000;
+
+/**
+ * Starts every stage, the last one first, so that nothing is accepted before it can go its way; stops in the other order.
+ * A failure on the way undoes what was started.
+ * @throws CollectorError QUARTET_ADDRESS_IN_USE, QUARTET_JOURNAL_LOCKED, QUARTET_JOURNAL_VERSION, QUARTET_RULES_INVALID,
+ * QUARTET_CONFIG_INVALID, QUARTET_STATE_INVALID
+ */
+export async function startCollector(settings: CollectorSettings): Promise<Collector> {
+  const { config, dataDir, clock, log } = settings;
+  const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
+  await using starting = new AsyncDisposableStack();
+  const telemetry = createTelemetry({ hasProcessMetrics: true });
+  const threads: Record<string, Remote> = {};
+  let isReady = false;
+
+  mkdirSync(join(dataDir, "state"), { recursive: true });
+  const lock = lockJournal(dataDir, clock);
+  starting.defer(() => lock.release());
+  const shared = createJournalShared();
+
+  const startThread = (name: string, data: unknown): Remote => {
+    // In dist the file beside this one ends in .js.
+    const file = new URL(
+      `./${name}-worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`,
+      import.meta.url,
+    );
+    const worker = new Worker(file, { workerData: data, name });
+    let isStopping = false;
+    const remote = connectThread(worker);
+    worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
+    worker.on("exit", (code) => {
+      if (!isStopping) fail(new Error(`the ${name} thread ended with code ${code}`));
+    });
+    starting.defer(async () => {
+      isStopping = true;
+      await remote.call("stop", {}, AbortSignal.timeout(workerStopDeadlineMs)).catch((error: unknown) => {
+        log.warn("a thread did not stop in order", { thread: name, error });
+      });
+      await worker.terminate();
+    });
+    threads[name] = remote;
+    return remote;
+  };
+
+  const apiAddress = parseAddress(config.api.listen)!;
+  const api = createApi({
+    ...apiAddress,
+    tokens: tokensOf(config.api.tokensFile, "api.tokens_file", clock),
+    answer: (endpoint, parameters, signal) => answer(threads, { endpoint, parameters, signal }),
+    notReady: () => (isReady ? [] : ["the stages are starting"]),
+    metrics: async () => {
+      const remotes = [threads["evaluate"], threads["export"]].filter((thread) => thread !== undefined);
+      const others = await Promise.all(remotes.map((thread) => thread.call<TelemetrySnapshot>("metrics")));
+      return exposeMetrics([await telemetry.snapshot(), ...others]);
+    },
+    pages: [
+      { path: "/", contentType: "text/html; charset=utf-8", body: queryPage },
+      { path: "/graph", contentType: "text/html; charset=utf-8", body: queryPage },
+      { path: "/traces/:trace_id", contentType: "text/html; charset=utf-8", body: tracePage },
+    ],
+    log,
+  });
+  const { port } = await api.start();
+  starting.defer(() => api.stop());
+  const hostText = apiAddress.host.includes(":") ? `[${apiAddress.host}]` : apiAddress.host;
+  const externalUrl = config.api.externalUrl ?? `http://${hostText}:${port}`;
+
+  const writers = new Map<Signal, StreamWriter>();
+  for (const stream of signals) {
+    const writer = await openStreamWriter({
+      dir: dataDir,
+      stream,
+      shared,
+      sizeBytesMax: config.journal.sizeBytesMax[stream],
+      consumers: consumersOf(config, stream),
+      clock,
+      telemetry,
+      log,
+    });
+    starting.defer(() => writer.close());
+    writers.set(stream, writer);
+  }
+  const evaluate = startThread("evaluate", {
+    config,
+    dataDir,
+    shared,
+    externalUrl,
+  } satisfies EvaluateWorkerData);
+  const { head } = await evaluate.call<{ head: HeadHandle }>("start");
+  startThread("query", {
+    head,
+    dataDir,
+    evaluationIntervalMs: config.rules.evaluationIntervalMs,
+  } satisfies QueryWorkerData);
+  if (config.export.length > 0) {
+    await startThread("export", {
+      exporters: config.export,
+      dataDir,
+      shared,
+    } satisfies ExportWorkerData).call("start");
+  }
+
+  const receiver = createOtlpReceiver({
+    listen: config.receive.otlp.listen.map((address) => parseAddress(address)!),
+    requestSizeBytesMax: config.receive.otlp.requestSizeBytesMax,
+    tokens: tokensOf(config.receive.otlp.tokensFile, "receive.otlp.tokens_file", clock),
+    append: (signal, batch) => writers.get(signal)!.append(batch),
+    clock,
+    telemetry,
+    log,
+  });
+  const otlpAddresses = await receiver.start();
+  starting.defer(() => receiver.stop({ deadlineMs: receiveStopDeadlineMs }));
+  isReady = true;
+
+  const running = starting.move();
+  return {
+    otlpAddresses,
+    apiAddress: `${hostText}:${port}`,
+    failed,
+    async stop() {
+      isReady = false;
+      await running.disposeAsync();
+    },
+  };
+}
+
+/** Who reads a stream, so that its segments stay until all have passed them. */
+function consumersOf(config: CollectorConfig, stream: Signal): Consumer[] {
+  const signal = stream === "spans" ? "traces" : stream;
+  const exporters = config.export.filter(({ signals: wanted }) => wanted.includes(signal));
+  return [
+    { name: "derive", kind: "state" },
+    ...exporters.map(({ name }) => ({ name: `export.${name}.${signal}`, kind: "exporter" as const })),
+  ];
+}
+
+function tokensOf(file: string | undefined, key: string, clock: Clock): () => readonly string[] {
+  return file === undefined ? () => [] : openTokens({ file, key, nowMs: clock.nowMs });
+}
+
+/** Sends a question to the thread that has the data. */
+async function answer(
+  threads: Readonly<Record<string, Remote>>,
+  question: { readonly endpoint: Endpoint; readonly parameters: Parameters; readonly signal: AbortSignal },
+): Promise<Answer> {
+  const { endpoint, parameters, signal } = question;
+  const { query, evaluate } = threads;
+  if (query === undefined || evaluate === undefined)
+    return failure("unavailable", "the collector is starting");
+  switch (endpoint) {
+    case "rules":
+      return success(JSON.stringify({ groups: await evaluate.call("groups") }));
+    case "alerts":
+      return success(JSON.stringify({ alerts: await evaluate.call("alerts") }));
+    case "buildinfo":
+      // Clients look here for a Prometheus version to decide what they may ask for.
+      return success(
+        JSON.stringify({ version: "3.14.0", application: "Quartet", quartetVersion: version, goVersion: "" }),
+      );
+    case "query":
+    case "query_range":
+    case "query_exemplars":
+    case "format_query":
+    case "labels":
+    case "label_values":
+    case "series":
+    case "metadata":
+    case "trace":
+      return await query.call<Answer>(endpoint, parameters, signal);
+  }
+}

@@ -1,0 +1,138 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import type { CollectorConfig } from "./config/index.ts";
+import { createDerive, type Derive } from "./derive/index.ts";
+import { openStreamReader, openStreamWriter, type JournalShared } from "./journal/index.ts";
+import { CollectorError, systemClock, type Stream } from "./model/index.ts";
+import { createNotifier, postWebhook, type Notifier } from "./notify/index.ts";
+import { createRuleEngine, parseRuleFile, type RuleEngine, type RuleGroup } from "./rules/index.ts";
+import { openSeriesStream } from "./series-stream.ts";
+import { createHead, type HeadHandle } from "./store/index.ts";
+import { createLog, createTelemetry } from "./telemetry/index.ts";
+import { serveCalls } from "./thread.ts";
+
+/** What the main thread hands over. */
+export interface EvaluateWorkerData {
+  readonly config: CollectorConfig;
+  readonly dataDir: string;
+  readonly shared: JournalShared;
+  readonly externalUrl: string;
+}
+
+const { config, dataDir, shared, externalUrl } = workerData as EvaluateWorkerData;
+const clock = systemClock;
+const telemetry = createTelemetry();
+const log = createLog((line) => process.stderr.write(line), clock.nowMs);
+const stateFile = (name: string) => join(dataDir, "state", name);
+const stopDeadlineMs = 3_000;
+
+const stack = new AsyncDisposableStack();
+let stages: { readonly engine: RuleEngine } | undefined;
+
+serveCalls(parentPort!, {
+  start,
+  stop: () => stack.disposeAsync(),
+  groups: () => stages?.engine.groups() ?? [],
+  alerts: () => stages?.engine.alerts() ?? [],
+  metrics: () => telemetry.snapshot(),
+});
+
+/** Fills the store, then starts the stages from the last to the first, so that nothing is derived before somebody listens. */
+async function start(): Promise<{ readonly head: HeadHandle }> {
+  const groups = readRules();
+  const head = createHead({
+    retentionMs: config.store.retentionMs,
+    seriesMax: config.store.seriesMax,
+    clock,
+    telemetry,
+  });
+  const writer = await openStreamWriter({
+    dir: dataDir,
+    stream: "series",
+    shared,
+    sizeBytesMax: config.journal.sizeBytesMax.series,
+    consumers: [{ name: "store", kind: "state" }],
+    clock,
+    telemetry,
+    log,
+  });
+  stack.defer(() => writer.close());
+  const openReader = (stream: Stream, consumer: string) => {
+    const reader = openStreamReader({ dir: dataDir, stream, consumer, shared, clock, telemetry, log });
+    stack.defer(() => reader.close());
+    return reader;
+  };
+  const series = openSeriesStream({
+    writer,
+    reader: openReader("series", "store"),
+    head,
+    retentionMs: config.store.retentionMs,
+    log,
+    onTouched: (labels) => engine.touched(labels),
+  });
+  const notifier: Notifier = createNotifier({
+    webhooks: config.notify.webhook === undefined ? [] : [{ name: "webhook", url: config.notify.webhook }],
+    stateDir: stateFile("notify"),
+    externalUrl,
+    post: postWebhook,
+    random: Math.random,
+    clock,
+    telemetry,
+    log,
+  });
+  const engine: RuleEngine = createRuleEngine({
+    groups,
+    evaluationIntervalMs: config.rules.evaluationIntervalMs,
+    queryable: head,
+    appendSeries: series.append,
+    // Before derive has started nothing is complete, not even the beginning of time.
+    watermarkMs: () => Math.max(0, derive.watermarkMs()),
+    onWatermark: (callback) => derive.onWatermark(callback),
+    notify: (events) => notifier.accept(events),
+    stateFile: stateFile("alerts.json"),
+    externalUrl,
+    externalLabels: {},
+    traceUrl: (traceId) => `${externalUrl}/traces/${traceId}`,
+    clock,
+    telemetry,
+    log,
+  });
+  const derive: Derive = createDerive({
+    readers: {
+      spans: openReader("spans", "derive"),
+      logs: openReader("logs", "derive"),
+      metrics: openReader("metrics", "derive"),
+    },
+    appendSeries: series.append,
+    lastSeriesTimestampMs: series.lastTimestampMs,
+    lastSampleMs: head.lastSampleMs,
+    isWatched: engine.isWatched,
+    stateFile: stateFile("derive.snapshot"),
+    limits: { seriesMax: config.store.seriesMax },
+    clock,
+    telemetry,
+    log,
+  });
+  await notifier.start();
+  stack.defer(() => notifier.stop({ deadlineMs: stopDeadlineMs }));
+  engine.start();
+  stack.defer(() => engine.stop());
+  await derive.start();
+  stack.defer(() => derive.stop());
+  stages = { engine };
+  return { head: head.handle() };
+}
+
+/** Rule files by name; a star may stand for any name, and then none need match. */
+function readRules(): RuleGroup[] {
+  const files = config.rules.files.flatMap((pattern) => {
+    const found = globSync(pattern).sort();
+    if (found.length === 0 && !/[*?[{]/.test(pattern)) {
+      throw new CollectorError("QUARTET_RULES_INVALID", `rules.files: there is no file ${pattern}`);
+    }
+    if (found.length === 0) log.warn("no rule file matches", { pattern });
+    return found;
+  });
+  return [...new Set(files)].flatMap((file) => parseRuleFile(readFileSync(file, "utf8"), file));
+}

@@ -1,0 +1,63 @@
+import { parentPort, workerData } from "node:worker_threads";
+import {
+  answerExemplars,
+  answerFormatQuery,
+  answerLabels,
+  answerLabelValues,
+  answerMetadata,
+  answerQuery,
+  answerQueryRange,
+  answerSeries,
+  answerTrace,
+  failureOf,
+  type Answer,
+  type Parameters,
+  type QueryContext,
+} from "./api/index.ts";
+import { readSegments } from "./journal/index.ts";
+import { systemClock } from "./model/index.ts";
+import { openHeadReader, type HeadHandle } from "./store/index.ts";
+import { serveCalls } from "./thread.ts";
+
+/** What the main thread hands over. */
+export interface QueryWorkerData {
+  readonly head: HeadHandle;
+  readonly dataDir: string;
+  readonly evaluationIntervalMs: number;
+}
+
+const { head, dataDir, evaluationIntervalMs } = workerData as QueryWorkerData;
+const queryable = openHeadReader(head);
+
+type Endpoint = (parameters: Parameters, context: QueryContext) => Answer;
+
+/** A query's mistakes are answers, so that only a broken thread rejects. */
+function serve(endpoint: Endpoint) {
+  return (parameters: Parameters, isCancelled: () => boolean): Answer => {
+    try {
+      return endpoint(parameters, {
+        queryable,
+        nowMs: systemClock.nowMs,
+        isCancelled,
+        subqueryStepMs: evaluationIntervalMs,
+      });
+    } catch (error) {
+      return failureOf(error);
+    }
+  };
+}
+
+serveCalls(parentPort!, {
+  stop: () => undefined,
+  query: serve(answerQuery),
+  query_range: serve(answerQueryRange),
+  query_exemplars: serve(answerExemplars),
+  format_query: serve(answerFormatQuery),
+  labels: serve(answerLabels),
+  label_values: serve(answerLabelValues),
+  series: serve(answerSeries),
+  metadata: serve(answerMetadata),
+  trace: serve((parameters, { nowMs, isCancelled }) =>
+    answerTrace(parameters, { records: readSegments({ dir: dataDir, stream: "spans" }), nowMs, isCancelled }),
+  ),
+});

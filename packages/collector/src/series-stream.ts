@@ -1,0 +1,83 @@
+import type { Labels, SeriesWrite, StreamReader, StreamWriter } from "./model/index.ts";
+import { decodeSeriesBatch, encodeSeriesBatch } from "./otlp/index.ts";
+import type { HeadWriter } from "./store/index.ts";
+import type { Log } from "./telemetry/index.ts";
+
+/** The `series` stream with the store behind it. */
+export interface SeriesStream {
+  /** Resolves when the writes are synced and the store gives them. Rejects as `StreamWriter.append` does. */
+  append(writes: readonly SeriesWrite[], receivedAtMs: number): Promise<void>;
+  /** Greatest timestamp of all samples so far; 0 when there is none. */
+  lastTimestampMs(): number;
+}
+
+interface SeriesStreamSettings {
+  readonly writer: StreamWriter;
+  /** The store's place in the stream: its cursor says from where on a restart must read to fill the head again. */
+  readonly reader: StreamReader;
+  readonly head: HeadWriter;
+  readonly retentionMs: number;
+  readonly log: Log;
+  readonly onTouched: (labels: readonly Labels[]) => void;
+}
+
+const readBytesMax = 4 * 1024 * 1024;
+/** How finely the journal remembers when records are too old to be needed: a place is kept once in this time. */
+const placeIntervalMs = 60_000;
+
+/** Fills the head from the stream, which takes as long as there is data, and keeps both in step from then on. */
+export function openSeriesStream(settings: SeriesStreamSettings): SeriesStream {
+  const { writer, reader, head, retentionMs, log, onTouched } = settings;
+  /** Places in the stream by time of receipt, ascending; the store needs nothing before the last one that is too old. */
+  const places: { readonly offset: number; readonly receivedAtMs: number }[] = [];
+  let lastTimestampMs = 0;
+
+  function remember(offset: number, receivedAtMs: number): void {
+    const last = places.at(-1);
+    if (last !== undefined && receivedAtMs - last.receivedAtMs < placeIntervalMs) return;
+    places.push({ offset, receivedAtMs });
+    const needed = places.findIndex(
+      (place) => place.receivedAtMs >= receivedAtMs - retentionMs - placeIntervalMs,
+    );
+    if (needed <= 0) return;
+    reader.commit(places[needed]!.offset);
+    places.splice(0, needed);
+  }
+
+  function ingest(writes: readonly SeriesWrite[]): readonly Labels[] {
+    for (const { samples } of writes) {
+      const last = samples.at(-1);
+      if (last !== undefined && last.timestampMs > lastTimestampMs) lastTimestampMs = last.timestampMs;
+    }
+    return head.ingest(writes).touched;
+  }
+
+  for (;;) {
+    const records = reader.read({ sizeBytesMax: readBytesMax });
+    if (records.length === 0) break;
+    for (const { payload, position, receivedAtMs } of records) {
+      try {
+        ingest(decodeSeriesBatch(payload));
+      } catch (error) {
+        log.error("a record of the series stream was passed over", { offset: position.offset, error });
+      }
+      remember(position.offset, receivedAtMs);
+    }
+  }
+
+  return {
+    async append(writes, receivedAtMs) {
+      const itemCount = writes.reduce((sum, { samples }) => sum + samples.length, 0);
+      const { offset } = await writer.append({
+        payload: [encodeSeriesBatch(writes)],
+        itemCount,
+        receivedAtMs,
+      });
+      // Appends resolve in the order in which they were made, so the head sees them in the order of the stream.
+      const touched = ingest(writes);
+      remember(offset, receivedAtMs);
+      onTouched(touched);
+    },
+    lastTimestampMs: () => lastTimestampMs,
+  };
+}
