@@ -1,7 +1,7 @@
 import { CollectorError, type Labels, type NativeHistogram, type Queryable } from "../model/index.ts";
 import type { Annotations } from "./annotations.ts";
 import type { Expression } from "./ast.ts";
-import { cellKinds, mergeEqualRows, stepsBetween, type Block, type Steps } from "./block.ts";
+import { cellKinds, stepsBetween, type Block, type Steps } from "./block.ts";
 import { evaluate } from "./evaluate.ts";
 import { compareLabels } from "./label-edit.ts";
 import { dropNames } from "./names.ts";
@@ -89,9 +89,6 @@ function openState(input: QueryInput): QueryState {
   );
 }
 
-/** Names go at the latest now; what is equal then is one series or an error. */
-const finish = (block: Block): Block => mergeEqualRows(dropNames(block));
-
 function toVector(block: Block, timestampMs: number): VectorSample[] {
   const samples: VectorSample[] = [];
   for (const [row, labels] of block.labels.entries()) {
@@ -147,7 +144,7 @@ function toMatrix(value: Value, steps: Steps): MatrixSeries[] {
     return [{ labels: [], timestampsMs: grid, values: value.values, histograms: undefined }];
   }
   if (value.kind === "string") throw new Error("a range query has no string");
-  const block = finish(value.block);
+  const block = dropNames(value.block);
   const series: MatrixSeries[] = [];
   for (let row = 0; row < block.labels.length; row += 1) {
     const one = toSeries(block, row, grid);
@@ -204,7 +201,7 @@ function evaluateInstantValue(state: QueryState, { type }: Expression, plan: Pla
   const value = evaluate(state, plan, steps);
   if (value.kind === "scalar") return { kind: "scalar", timestampMs, value: value.values[0]! };
   if (value.kind === "string") return { kind: "string", timestampMs, value: value.value };
-  return { kind: "vector", samples: toVector(finish(value.block), timestampMs) };
+  return { kind: "vector", samples: toVector(dropNames(value.block), timestampMs) };
 }
 
 /**

@@ -24,13 +24,40 @@ function ofEither(kind: "sum" | "avg", compute: (window: Window) => number): Ran
   };
 }
 
+// The loops of CompensatedSum and CompensatedMean written out: they run for every sample of every step.
 function sum({ series, floatFrom, floatTo }: Window): number {
-  const total = new CompensatedSum();
-  for (let index = floatFrom; index < floatTo; index += 1) total.add(series.floats[index]!);
-  return total.total();
+  const { floats } = series;
+  let total = 0;
+  let compensation = 0;
+  for (let index = floatFrom; index < floatTo; index += 1) {
+    const value = floats[index]!;
+    const next = total + value;
+    if (next === Infinity || next === -Infinity) compensation = 0;
+    else if (Math.abs(total) >= Math.abs(value)) compensation += total - next + value;
+    else compensation += value - next + total;
+    total = next;
+  }
+  return total + compensation;
 }
 
-function average({ series, floatFrom, floatTo }: Window): number {
+function average(window: Window): number {
+  const { series, floatFrom, floatTo } = window;
+  const count = floatTo - floatFrom;
+  const { floats } = series;
+  let total = floats[floatFrom]!;
+  let compensation = 0;
+  for (let index = floatFrom + 1; index < floatTo; index += 1) {
+    const value = floats[index]!;
+    const next = total + value;
+    if (next === Infinity || next === -Infinity) return carefulAverage(window);
+    if (Math.abs(total) >= Math.abs(value)) compensation += total - next + value;
+    else compensation += value - next + total;
+    total = next;
+  }
+  return total / count + compensation / count;
+}
+
+function carefulAverage({ series, floatFrom, floatTo }: Window): number {
   const mean = new CompensatedMean(series.floats[floatFrom]!);
   for (let index = floatFrom + 1; index < floatTo; index += 1) mean.add(series.floats[index]!);
   return mean.mean();
