@@ -35,7 +35,8 @@ test("checks run in their order, each once when it passes", async () => {
 test("a check with a deadline is asked until it passes", async () => {
   let count = 0;
   const late = check(
-    async () => ((count += 1) < 4 ? { kind: "found", problem: "not yet" } : { kind: "passed" }),
+    async () =>
+      (count += 1) < 4 ? { kind: "found", problem: "not yet", isPassing: true } : { kind: "passed" },
     {
       deadlineMs: 10_000,
     },
@@ -44,9 +45,24 @@ test("a check with a deadline is asked until it passes", async () => {
   expect([count, results[0]?.kind]).toEqual([4, "passed"]);
 });
 
+test("what will not pass is asked once, whatever the deadline", async () => {
+  let count = 0;
+  const never = check(
+    async () => {
+      count += 1;
+      return { kind: "found", problem: "for good" };
+    },
+    { deadlineMs: 10_000 },
+  );
+  await runChecks([never], fakeClock());
+  expect(count).toBe(1);
+});
+
 test("after the deadline the last finding counts, and the next check runs", async () => {
   const clock = fakeClock();
-  const never = check(async () => ({ kind: "found", problem: `at ${clock.nowMs()}` }), { deadlineMs: 2_000 });
+  const never = check(async () => ({ kind: "found", problem: `at ${clock.nowMs()}`, isPassing: true }), {
+    deadlineMs: 2_000,
+  });
   const results = await runChecks([never, check(async () => ({ kind: "passed" }))], clock);
   expect(results).toMatchObject([{ kind: "found", problem: "at 2000" }, { kind: "passed" }]);
 });

@@ -1,8 +1,8 @@
 /** What one check found. */
 export type CheckOutcome =
   | { readonly kind: "passed" }
-  /** One line: what is the matter. */
-  | { readonly kind: "found"; readonly problem: string };
+  /** `problem`: one line, what is the matter. `isPassing`: it will go by itself, so asking again makes sense. */
+  | { readonly kind: "found"; readonly problem: string; readonly isPassing?: boolean };
 
 /** One thing that must hold before anything is written. Checks are data: an ordered list, run and shown elsewhere. */
 export interface Check {
@@ -12,7 +12,7 @@ export interface Check {
   readonly hint: string;
   /** A fatal finding ends the command; a warning is shown. */
   readonly severity: "fatal" | "warning";
-  /** How long to ask again until it passes; 0 = ask once. */
+  /** How long to ask again while what it found is passing; 0 = ask once. */
   readonly deadlineMs: number;
   /** Writes nothing. Errors of the connection may be thrown: they end the run. */
   run(): Promise<CheckOutcome>;
@@ -22,7 +22,7 @@ export type CheckResult = { readonly check: Check } & CheckOutcome;
 
 const pauseMs = 500;
 
-/** Runs checks in their order and stops after a fatal finding that later ones would only repeat: the first of the list. */
+/** Runs every check, in their order. */
 export async function runChecks(
   checks: readonly Check[],
   settings: { readonly nowMs: () => number; readonly sleep: (ms: number) => Promise<void> },
@@ -31,7 +31,7 @@ export async function runChecks(
   for (const check of checks) {
     const endsMs = settings.nowMs() + check.deadlineMs;
     let outcome = await check.run();
-    while (outcome.kind === "found" && settings.nowMs() < endsMs) {
+    while (outcome.kind === "found" && outcome.isPassing === true && settings.nowMs() < endsMs) {
       await settings.sleep(pauseMs);
       outcome = await check.run();
     }

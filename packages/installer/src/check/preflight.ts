@@ -112,6 +112,7 @@ async function checkRights(client: ClusterClient, { namespace }: InstallSettings
 
 async function checkNamespaces(client: ClusterClient, { namespace }: InstallSettings): Promise<CheckOutcome> {
   const problems: string[] = [];
+  let isPassing = false;
   for (const name of [namespace, nodeNamespaceOf(namespace)]) {
     const answer = await client.request({ method: "GET", path: `/api/v1/namespaces/${name}` });
     if (answer.status === 404) continue;
@@ -122,13 +123,17 @@ async function checkNamespaces(client: ClusterClient, { namespace }: InstallSett
         readonly deletionTimestamp?: string;
       };
     };
-    if (metadata.deletionTimestamp !== undefined) problems.push(`${name} is being deleted`);
+    if (metadata.deletionTimestamp !== undefined) {
+      isPassing = true;
+      problems.push(`${name} is being deleted`);
+      continue;
+    }
     const isOurs = Object.entries(inventoryLabels(namespace)).every(
       ([label, value]) => metadata.labels?.[label] === value,
     );
     if (!isOurs) problems.push(`${name} exists and was not made by this installation`);
   }
-  return problems.length === 0 ? passed : found(problems.join("; "));
+  return problems.length === 0 ? passed : { kind: "found", problem: problems.join("; "), isPassing };
 }
 
 async function checkAgentNamespaces(

@@ -68,6 +68,8 @@ export function createClusterClient(settings: {
       `${base}${request.path}`,
       kubernetes.HttpMethod[request.method],
     );
+    // Audit logs tell by it who asked.
+    context.setHeaderParam("User-Agent", "quartet");
     context.setHeaderParam("Accept", request.accept ?? "application/json");
     if (request.body !== undefined) {
       context.setHeaderParam("Content-Type", request.contentType ?? "application/json");

@@ -150,7 +150,8 @@ describe("requests", () => {
   test("the token goes along, and warnings and bodies come back", async () => {
     const seen: (string | undefined)[] = [];
     const address = await serve((request, response) => {
-      seen.push(request.headers.authorization, request.headers["content-type"]);
+      const { authorization, "content-type": contentType, "user-agent": agent } = request.headers;
+      seen.push(authorization, contentType, agent);
       response.writeHead(200, { warning: '299 - "would \\"break\\"", 299 - "second"' }).end('{"a":1}');
     });
     const client = await connect({ kubeconfig: writeKubeconfig("ok", { ok: address }, "ok") });
@@ -161,7 +162,7 @@ describe("requests", () => {
       contentType: "application/x",
     });
     expect(answer).toEqual({ status: 200, body: { a: 1 }, warnings: ['would "break"', "second"] });
-    expect(seen).toEqual(["Bearer token-of-ok", "application/x"]);
+    expect(seen).toEqual(["Bearer token-of-ok", "application/x", "quartet"]);
   });
 
   test("are counted by what they do", async () => {

@@ -44,7 +44,11 @@ export function buildCollectorConfig({ settings }: BuildContext): Readonly<Recor
         signals: ["traces"],
       },
     },
-    rules: { files: [`${rulesDir}/*.yaml`, `${rulesDir}/*.yml`], evaluation_interval: "15s" },
+    rules: {
+      // By name: a pattern that matches nothing is an error.
+      files: Object.keys(collectorRules(settings)).map((file) => `${rulesDir}/${file}`),
+      evaluation_interval: "15s",
+    },
     notify: { webhook: settings.webhook === undefined ? null : `\${${webhookVariable}}` },
     api: {
       listen: `0.0.0.0:${collector.api}`,

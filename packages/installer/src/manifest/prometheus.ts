@@ -27,7 +27,13 @@ export function buildPrometheusConfig({ settings }: BuildContext): Readonly<Reco
         authorization: { type: "Bearer", credentials_file: `${tokenDir}/token` },
         static_configs: [{ targets: [`${hostOf("collector", settings.namespace)}:${ports.collector.api}`] }],
       },
-      { job_name: "pods", kubernetes_sd_configs: [{ role: "pod" }], relabel_configs: podRelabeling() },
+      {
+        job_name: "pods",
+        kubernetes_sd_configs: [{ role: "pod" }],
+        // Services that leave the type of their answer out were fine until Prometheus 3.
+        fallback_scrape_protocol: "PrometheusText0.0.4",
+        relabel_configs: podRelabeling(),
+      },
     ],
   };
 }
