@@ -5,3 +5,4 @@ export { countJournaledItems, holdJournal, readSegments, type ReadSegmentsOption
 export { openStreamReader, type StreamReaderOptions } from "./reader.ts";
 export { createJournalShared, type JournalShared } from "./shared.ts";
 export { openStreamWriter, type SegmentStreamWriter, type StreamWriterOptions } from "./writer.ts";
+export { createMemoryJournal, type MemoryJournal, type MemoryWriterOptions } from "./memory.ts";

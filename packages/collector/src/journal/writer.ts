@@ -10,13 +10,8 @@ import {
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import type { Consumer } from "./cursor.ts";
 import { nodeFiles, type JournalFiles } from "./files.ts";
-import {
-  encodeRecordHeader,
-  encodeSegmentHeader,
-  recordHeaderSizeBytes,
-  recordSeed,
-  segmentHeaderSizeBytes,
-} from "./format.ts";
+import { encodeSegmentHeader, recordHeaderSizeBytes, recordSeed, segmentHeaderSizeBytes } from "./format.ts";
+import { encodeGroup, measureGroup, sumGroup, type Waiting } from "./group.ts";
 import { segmentPath, streamFolder } from "./layout.ts";
 import { journalMetrics, type JournalMetrics } from "./metrics.ts";
 import { recoverStream } from "./recovery.ts";
@@ -45,13 +40,6 @@ export interface SegmentStreamWriter extends StreamWriter {
   retain(): Promise<void>;
 }
 
-interface Waiting {
-  readonly batch: JournalBatch;
-  readonly payloadSizeBytes: number;
-  resolve(position: Position): void;
-  reject(error: CollectorError): void;
-}
-
 interface OpenSegment {
   readonly fd: number;
   readonly baseOffset: number;
@@ -60,8 +48,6 @@ interface OpenSegment {
 }
 
 const mebibyte = 1024 * 1024;
-const syncRecordCountMax = 512;
-const syncSizeBytesMax = 16 * mebibyte;
 /** What waits for its sync lies in memory. */
 const waitingSizeBytesMax = 128 * mebibyte;
 const retainIntervalMs = 5_000;
@@ -242,24 +228,11 @@ class Writer implements SegmentStreamWriter {
     this.#running = undefined;
   }
 
-  /** The longest run of waiting appends that fits one sync and one segment; never empty. */
   #takeGroup(): readonly Waiting[] {
-    let sizeBytes = 0;
-    let count = 0;
-    const room = this.#room();
-    for (const { payloadSizeBytes } of this.#waiting) {
-      const next = sizeBytes + recordHeaderSizeBytes + payloadSizeBytes;
-      // The first one may get a segment to itself.
-      if (count > 0 && (count >= syncRecordCountMax || next > syncSizeBytesMax || next > room)) break;
-      sizeBytes = next;
-      count += 1;
-    }
+    const room = this.#segmentSizeBytesMax - (this.#segment?.byteEnd ?? segmentHeaderSizeBytes);
+    const { count, sizeBytes } = measureGroup(this.#waiting, room);
     if (sizeBytes > room && !this.#isSegmentEmpty()) this.#sealSegment();
     return this.#waiting.splice(0, count);
-  }
-
-  #room(): number {
-    return this.#segmentSizeBytesMax - (this.#segment?.byteEnd ?? segmentHeaderSizeBytes);
   }
 
   #isSegmentEmpty(): boolean {
@@ -298,23 +271,13 @@ class Writer implements SegmentStreamWriter {
     const isNew = this.#segment === undefined;
     const segment = (this.#segment ??= this.#createSegment());
     const seed = recordSeed(this.#journalId, segment.baseOffset);
-    const headers = Buffer.allocUnsafe(recordHeaderSizeBytes * group.length);
-    const buffers: Uint8Array[] = isNew ? [this.#segmentHeader(segment.baseOffset)] : [];
-    let sizeBytes = isNew ? segmentHeaderSizeBytes : 0;
-    for (const [index, { batch, payloadSizeBytes }] of group.entries()) {
-      const at = index * recordHeaderSizeBytes;
-      const header = headers.subarray(at, at + recordHeaderSizeBytes);
-      const { receivedAtMs, itemCount, payload } = batch;
-      const fields = { offset: this.#nextOffset + index, receivedAtMs, itemCount };
-      encodeRecordHeader(header, seed, fields, payload, payloadSizeBytes);
-      buffers.push(header, ...payload);
-      sizeBytes += recordHeaderSizeBytes + payloadSizeBytes;
-    }
+    const buffers = encodeGroup(group, { firstOffset: this.#nextOffset, seed });
+    if (isNew) buffers.unshift(this.#segmentHeader(segment.baseOffset));
     const start = segment.byteEnd;
     await this.#files.write(segment.fd, buffers, start);
     await this.#files.sync(segment.fd);
     if (isNew) await this.#files.syncFolder(streamFolder(this.#dir, this.#stream));
-    segment.byteEnd = start + sizeBytes;
+    segment.byteEnd = start + buffers.reduce((sum, { length }) => sum + length, 0);
     this.#metrics?.syncs.add({ stream: this.#stream });
     this.#metrics?.syncSeconds.observe((performance.now() - beganMs) / 1000, { stream: this.#stream });
   }
@@ -322,12 +285,7 @@ class Writer implements SegmentStreamWriter {
   #settle(group: readonly Waiting[]): void {
     const stream = this.#stream;
     const firstOffset = this.#nextOffset;
-    let items = 0;
-    let bytes = 0;
-    for (const { batch, payloadSizeBytes } of group) {
-      items += batch.itemCount;
-      bytes += payloadSizeBytes;
-    }
+    const { items, bytes } = sumGroup(group);
     this.#nextOffset += group.length;
     this.#itemsTotal += items;
     this.#bytesTotal += bytes;

@@ -1,0 +1,75 @@
+import type { JournalRecord } from "../model/index.ts";
+import type { Sender } from "./sender.ts";
+
+/** What became of a run of records; called in journal order, so that everything before the last one is settled. */
+export interface Settlement {
+  accepted(records: readonly JournalRecord[], partial: { rejectedCount: number; message: string }): void;
+  /** The back end will never take this one. Resolves when it is kept elsewhere. */
+  deadLetter(record: JournalRecord, reason: "refused" | "too_large", message: string): Promise<void>;
+  /** The back end takes less at a time than this. */
+  tooLarge(sizeBytes: number): void;
+}
+
+/**
+ * Sends records, halving them where the back end refuses them as too large (413) or as broken (400), until only the ones that
+ * are too large or broken by themselves are left; these become dead letters. False when it was stopped on the way.
+ */
+export async function deliver(
+  records: readonly JournalRecord[],
+  sender: Sender,
+  settlement: Settlement,
+): Promise<boolean> {
+  const verdict = await sender.send(records);
+  switch (verdict.kind) {
+    case "stopped":
+      return false;
+    case "accepted":
+      settlement.accepted(records, verdict);
+      return true;
+    case "too_large":
+    case "refused": {
+      if (verdict.kind === "too_large") settlement.tooLarge(sizeOf(records));
+      const [only] = records;
+      if (records.length === 1 && only !== undefined) {
+        await settlement.deadLetter(only, verdict.kind, verdict.message);
+        return true;
+      }
+      const middle = Math.ceil(records.length / 2);
+      return (
+        (await deliver(records.slice(0, middle), sender, settlement)) &&
+        (await deliver(records.slice(middle), sender, settlement))
+      );
+    }
+  }
+}
+
+export function sizeOf(records: readonly JournalRecord[]): number {
+  return records.reduce((sum, { payload }) => sum + payload.length, 0);
+}
+
+export function itemsOf(records: readonly JournalRecord[]): number {
+  return records.reduce((sum, { itemCount }) => sum + itemCount, 0);
+}
+
+/** Cuts records into batches within the bounds; a record beyond them goes alone. */
+export function splitBatches(
+  records: readonly JournalRecord[],
+  bounds: { readonly sizeBytesMax: number; readonly itemCountMax: number },
+): JournalRecord[][] {
+  const batches: JournalRecord[][] = [];
+  let sizeBytes = 0;
+  let itemCount = 0;
+  for (const record of records) {
+    sizeBytes += record.payload.length;
+    itemCount += record.itemCount;
+    const last = batches.at(-1);
+    if (last !== undefined && sizeBytes <= bounds.sizeBytesMax && itemCount <= bounds.itemCountMax) {
+      last.push(record);
+      continue;
+    }
+    batches.push([record]);
+    sizeBytes = record.payload.length;
+    itemCount = record.itemCount;
+  }
+  return batches;
+}

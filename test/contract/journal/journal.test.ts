@@ -1,0 +1,34 @@
+import { describe } from "vitest";
+import {
+  createJournalShared,
+  createMemoryJournal,
+  openStreamReader,
+  openStreamWriter,
+} from "../../../packages/collector/src/journal/index.ts";
+import { openTempDir } from "../../support/index.ts";
+import { testJournal } from "./suite.ts";
+
+describe("segment files", () => {
+  testJournal(async (clock) => {
+    const folder = await openTempDir("journal");
+    const dir = folder.path;
+    const shared = createJournalShared();
+    return {
+      openWriter: ({ recordSizeBytesMax = 100_000, ...options }) =>
+        openStreamWriter({ dir, shared, clock, segmentSizeBytesMax: recordSizeBytesMax, ...options }),
+      openReader: (options) => openStreamReader({ dir, shared, clock, ...options }),
+      [Symbol.asyncDispose]: () => folder.remove(),
+    };
+  });
+});
+
+describe("memory", () => {
+  testJournal(async (clock) => {
+    const journal = createMemoryJournal(clock);
+    return {
+      openWriter: async (options) => journal.openWriter(options),
+      openReader: (options) => journal.openReader(options),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  });
+});
