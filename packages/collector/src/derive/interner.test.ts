@@ -53,3 +53,12 @@ test("a snapshot gives every text the number it had", () => {
   expect(restored.size).toBe(200);
   expect(restored.intern(bytes("new"), 0, 3, 1)).toBeLessThan(100);
 });
+
+test("an entry outlives the buffer it was read from", () => {
+  const interner = createInterner({ entriesMax: 10 });
+  const buffer = Buffer.from("checkout");
+  const id = interner.intern(buffer, 0, buffer.length, 1);
+  buffer.fill("x");
+  expect(interner.intern(Buffer.from("checkout"), 0, 8, 2)).toBe(id);
+  expect(interner.text(id)).toBe("checkout");
+});

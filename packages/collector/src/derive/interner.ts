@@ -75,7 +75,8 @@ export function createInterner({ entriesMax }: { readonly entriesMax: number }):
           return id;
         }
       }
-      const id = add(bytes.slice(start, end), hash);
+      // Not `slice`: the bytes are mostly a Buffer, whose `slice` is a view of a block that is read into again.
+      const id = add(Uint8Array.from(bytes.subarray(start, end)), hash);
       if (id >= 0) seenMs[id] = nowMs;
       return id;
     },
