@@ -61,14 +61,13 @@ const checkAnnotations = (command: EvalCommand, { warnings, infos }: Annotations
 // What these functions give depends on the query's own range.
 const contextFunctions = /(?:start|end|range|step)\(\)/;
 
-/** An instant query must have the same value in the middle of a range query. */
-function checkAsRange(
+const evaluateAround = (
   command: EvalCommand,
   expression: Expression,
-  storage: ScriptStorage,
-): string | undefined {
-  const { value } = evaluateRange({
-    queryable: storage.queryable,
+  { queryable }: ScriptStorage,
+): ReturnType<typeof evaluateRange> =>
+  evaluateRange({
+    queryable,
     expression,
     startMs: command.startMs - 60_000,
     endMs: command.startMs + 60_000,
@@ -76,8 +75,21 @@ function checkAsRange(
     nowMs: Date.now,
     ...engineOptions,
   });
+
+/** An instant query must have the same value in the middle of a range query. */
+function checkAsRange(
+  command: EvalCommand,
+  expression: Expression,
+  storage: ScriptStorage,
+): string | undefined {
+  let result: ReturnType<typeof evaluateRange>;
+  try {
+    result = evaluateAround(command, expression, storage);
+  } catch (error) {
+    return `in range mode: ${error instanceof Error ? error.message : String(error)}`;
+  }
   if (command.expectations.has("ordered")) return undefined;
-  const samples = value.series.flatMap(({ labels, timestampsMs, values, histograms }) => {
+  const samples = result.value.series.flatMap(({ labels, timestampsMs, values, histograms }) => {
     const index = timestampsMs.indexOf(command.startMs);
     if (index < 0) return [];
     return [{ labels, timestampMs: command.startMs, value: values[index]!, histogram: histograms?.[index] }];

@@ -22,10 +22,10 @@ export interface QueryInput extends Partial<EngineOptions> {
   readonly queryable: Queryable;
   readonly expression: Expression;
   /** How old the newest sample of a series may be; 5 minutes unless given. */
-  readonly lookbackMs?: number;
-  readonly limits?: Partial<QueryLimits>;
+  readonly lookbackMs?: number | undefined;
+  readonly limits?: Partial<QueryLimits> | undefined;
   /** Looked at again and again: set `aborted` when the client left. An AbortSignal will do. */
-  readonly signal?: { readonly aborted: boolean };
+  readonly signal?: { readonly aborted: boolean } | undefined;
   /** The clock that the timeout is measured by. */
   readonly nowMs: () => number;
 }

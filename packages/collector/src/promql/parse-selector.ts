@@ -1,4 +1,5 @@
-import { compileMatcher, metricNameLabel, type Matcher, type MatchOperator } from "../model/index.ts";
+import { RE2JS } from "re2js";
+import { metricNameLabel, type Matcher, type MatchOperator } from "../model/index.ts";
 import type { AtModifier, Node, VectorSelector } from "./ast.ts";
 import { literalMs, parseOffset, parsePositiveDuration } from "./parse-duration.ts";
 import { readNumber, readString, type TokenCursor } from "./token-cursor.ts";
@@ -21,8 +22,10 @@ function parseMatcher(cursor: TokenCursor): Matcher {
 }
 
 function checkMatcher(cursor: TokenCursor, start: number, matcher: Matcher): Matcher {
+  if (matcher.operator === "=" || matcher.operator === "!=") return matcher;
   try {
-    compileMatcher(matcher);
+    // By itself, as "a)|(b" is an expression only inside the parentheses that anchor it.
+    RE2JS.compile(matcher.value);
   } catch (error) {
     return cursor.fail(start, error instanceof Error ? error.message : String(error));
   }
