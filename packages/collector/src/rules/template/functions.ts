@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { RE2JS } from "re2js";
-import { parseDurationMs } from "../duration.ts";
+import { parseDurationMs } from "../../promql/index.ts";
 import { builtins } from "./builtins.ts";
 import { goQueryEscape, type TemplateFunction } from "./function.ts";
 import {
@@ -74,11 +74,7 @@ function stripDomain(text: string): string {
 function parseSeconds(text: string): number {
   const isNegative = text.startsWith("-");
   const durationMs = parseDurationMs(isNegative ? text.slice(1) : text);
-  if (durationMs === undefined) {
-    throw new TemplateProblem(
-      text === "" ? "empty duration string" : `not a valid duration string: ${JSON.stringify(text)}`,
-    );
-  }
+  if (typeof durationMs !== "number") throw new TemplateProblem(durationMs.message);
   return ((isNegative ? -1 : 1) * durationMs) / 1_000;
 }
 
