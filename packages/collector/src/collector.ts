@@ -12,6 +12,7 @@ import {
 } from "./api/index.ts";
 import { openTokens, parseAddress, type CollectorConfig } from "./config/index.ts";
 import type { EvaluateWorkerData } from "./evaluate-worker.ts";
+import { exporterConsumer } from "./export/index.ts";
 import type { ExportWorkerData } from "./export-worker.ts";
 import { createJournalShared, lockJournal, openStreamWriter, type Consumer } from "./journal/index.ts";
 import type { Clock, StreamWriter } from "./model/index.ts";
@@ -180,7 +181,7 @@ function consumersOf(config: CollectorConfig, stream: Signal): Consumer[] {
   const exporters = config.export.filter(({ signals: wanted }) => wanted.includes(signal));
   return [
     { name: "derive", kind: "state" },
-    ...exporters.map(({ name }) => ({ name: `export.${name}.${signal}`, kind: "exporter" as const })),
+    ...exporters.map(({ name }) => ({ name: exporterConsumer(name, signal), kind: "exporter" as const })),
   ];
 }
 

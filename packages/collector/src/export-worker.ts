@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ExporterConfig } from "./config/index.ts";
+import { createOtlpHttpExporter, exporterConsumer, streamOfSignal } from "./export/index.ts";
 import { openStreamReader, type JournalShared } from "./journal/index.ts";
 import { systemClock } from "./model/index.ts";
 import { createLog, createTelemetry } from "./telemetry/index.ts";
@@ -17,5 +17,46 @@ const { exporters, dataDir, shared } = workerData as ExportWorkerData;
 const clock = systemClock;
 const telemetry = createTelemetry();
 const log = createLog((line) => process.stderr.write(line), clock.nowMs);
-const stopDeadlineMs = 3_000;
 const stack = new AsyncDisposableStack();
+const stopDeadlineMs = 3_000;
+
+serveCalls(parentPort!, {
+  start() {
+    for (const config of exporters) startExporter(config);
+  },
+  stop: () => stack.disposeAsync(),
+  metrics: () => telemetry.snapshot(),
+});
+
+function startExporter({ name, endpoint, signals, headers, compression, timeoutMs }: ExporterConfig): void {
+  const readers = Object.fromEntries(
+    signals.map((signal) => {
+      const reader = openStreamReader({
+        dir: dataDir,
+        stream: streamOfSignal(signal),
+        consumer: exporterConsumer(name, signal),
+        shared,
+        clock,
+        telemetry,
+        log,
+      });
+      stack.defer(() => reader.close());
+      return [signal, reader];
+    }),
+  );
+  const exporter = createOtlpHttpExporter({
+    name,
+    endpoint,
+    signals,
+    readers,
+    headers,
+    compression,
+    requestTimeoutMs: timeoutMs,
+    dir: dataDir,
+    clock,
+    telemetry,
+    log,
+  });
+  stack.defer(() => exporter.stop({ deadlineMs: stopDeadlineMs }));
+  exporter.start();
+}

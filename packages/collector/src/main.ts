@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startCollector } from "./collector.ts";
 import { nearest, parseConfig, type CollectorConfig } from "./config/index.ts";
@@ -96,10 +96,17 @@ function readConfig(flags: Flags, io: Io, webhook: string | undefined): Collecto
     throw new CollectorError("QUARTET_CONFIG_INVALID", `--config: there is no file ${resolve(file)}`);
   }
   const text = file === undefined ? "" : readFileSync(file, "utf8");
-  const config = parseConfig(text, { file: file ?? "defaults", env: io.env, isInsecure: flags.insecure });
-  return webhook === undefined || config.notify.webhook !== undefined
-    ? config
-    : { ...config, notify: { webhook } };
+  const parsed = parseConfig(text, { file: file ?? "defaults", env: io.env, isInsecure: flags.insecure });
+  // As in Prometheus, names of files are relative to the file that holds them.
+  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
+  const at = (name: string | undefined) => (name === undefined ? undefined : resolve(folder, name));
+  return {
+    ...parsed,
+    receive: { otlp: { ...parsed.receive.otlp, tokensFile: at(parsed.receive.otlp.tokensFile) } },
+    rules: { ...parsed.rules, files: parsed.rules.files.map((name) => resolve(folder, name)) },
+    notify: { webhook: parsed.notify.webhook ?? webhook },
+    api: { ...parsed.api, tokensFile: at(parsed.api.tokensFile) },
+  };
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {
