@@ -20,14 +20,14 @@ function isAlmost(left: number, right: number): boolean {
 }
 
 /** Labels as the scripts write them. */
-export function showLabels(labels: Labels): string {
+function showLabels(labels: Labels): string {
   const pairs: string[] = [];
   for (let index = 0; index < labels.length; index += 2)
     pairs.push(`${labels[index]}=${JSON.stringify(labels[index + 1])}`);
   return `{${pairs.join(", ")}}`;
 }
 
-export const showHistogram = (histogram: NativeHistogram): string => JSON.stringify(histogram);
+const showHistogram = (histogram: NativeHistogram): string => JSON.stringify(histogram);
 
 function filled({ indexes, counts }: HistogramBuckets): [number, number][] {
   return indexes.flatMap((index, place): [number, number][] =>

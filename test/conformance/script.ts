@@ -49,7 +49,7 @@ export interface EvalCommand {
 export type Command = { readonly kind: "clear" } | LoadCommand | EvalCommand;
 
 /** A script that cannot be read; `line` is counted from 1. */
-export class ScriptError extends Error {
+class ScriptError extends Error {
   readonly line: number;
 
   constructor(line: number, message: string, cause?: unknown) {

@@ -10,7 +10,7 @@ export interface Annotations {
 type Level = "warning" | "info";
 
 /** Details of a forced monotonicity, which are summed up over all series and steps. */
-export interface MonotonicityFix {
+interface MonotonicityFix {
   readonly timeMs: number;
   readonly bucketMin: number;
   readonly bucketMax: number;

@@ -8,7 +8,7 @@ export type ArithmeticOperator = "+" | "-" | "*" | "/" | "%" | "^" | "atan2";
 export type ComparisonOperator = "==" | "!=" | "<" | ">" | "<=" | ">=";
 export type SetOperator = "and" | "or" | "unless";
 /** `</` and `>/` cut a native histogram off above and below. */
-export type TrimOperator = "</" | ">/";
+type TrimOperator = "</" | ">/";
 export type BinaryOperator = ArithmeticOperator | ComparisonOperator | SetOperator | TrimOperator;
 
 export interface NumberLiteral {
@@ -19,7 +19,7 @@ export interface NumberLiteral {
   readonly span: Span;
 }
 
-export interface StringLiteral {
+interface StringLiteral {
   readonly kind: "string";
   readonly value: string;
   readonly span: Span;
@@ -55,14 +55,14 @@ export interface VectorSelector {
   readonly span: Span;
 }
 
-export interface RangeSelector {
+interface RangeSelector {
   readonly kind: "range selector";
   readonly selector: VectorSelector;
   readonly range: DurationNode;
   readonly span: Span;
 }
 
-export interface Subquery {
+interface Subquery {
   readonly kind: "subquery";
   readonly inner: Node;
   readonly range: DurationNode;
@@ -112,14 +112,14 @@ export interface Binary {
   readonly span: Span;
 }
 
-export interface Unary {
+interface Unary {
   readonly kind: "unary";
   readonly operator: "+" | "-";
   readonly inner: Node;
   readonly span: Span;
 }
 
-export interface Paren {
+interface Paren {
   readonly kind: "paren";
   readonly inner: Node;
   readonly span: Span;

@@ -79,10 +79,6 @@ export function clearCell(block: Block, cell: number): void {
   block.kinds[cell] = cellKinds.none;
 }
 
-export function histogramAt(block: Block, cell: number): NativeHistogram | undefined {
-  return block.kinds[cell] === cellKinds.histogram ? block.histograms?.get(cell) : undefined;
-}
-
 /** Copies a cell, whatever it holds. */
 export function copyCell(from: Block, fromCell: number, to: Block, toCell: number): void {
   const kind = from.kinds[fromCell];
@@ -99,7 +95,7 @@ export function countCells(block: Block): number {
 }
 
 /** Whether any step of the row holds something. */
-export function rowHasCells(block: Block, row: number): boolean {
+function rowHasCells(block: Block, row: number): boolean {
   const end = (row + 1) * block.stepCount;
   for (let cell = row * block.stepCount; cell < end; cell += 1)
     if (block.kinds[cell] !== cellKinds.none) return true;

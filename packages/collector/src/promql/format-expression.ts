@@ -74,7 +74,7 @@ function formatMatching({ matching, returnBool }: Binary): string {
 }
 
 /** A node as Prometheus prints it, in one line. */
-export function formatNode(node: Node): string {
+function formatNode(node: Node): string {
   switch (node.kind) {
     case "number":
       return node.isDuration ? formatDurationMs(node.value * 1000) : formatPlain(node.value);

@@ -73,12 +73,7 @@ function parsePrimary(cursor: TokenCursor, expected: string, context: string): D
 }
 
 /** A computed duration inside brackets: arithmetic on numbers, durations, `step()` and `range()`. */
-export function parseDuration(
-  cursor: TokenCursor,
-  level: number,
-  context: string,
-  expected: string,
-): DurationNode {
+function parseDuration(cursor: TokenCursor, level: number, context: string, expected: string): DurationNode {
   let left: DurationNode;
   const first = cursor.peek();
   if (first.kind === "+" || first.kind === "-") {

@@ -1,10 +1,3 @@
-/** Ascending with NaN first, as Prometheus sorts values. */
-export function compareNaNFirst(left: number, right: number): number {
-  if (left !== left) return right !== right ? 0 : -1;
-  if (right !== right) return 1;
-  return left - right || (left === right ? 0 : left < right ? -1 : 1);
-}
-
 /** The φ-quantile of the values, which are sorted in place; between two of them by linear interpolation. */
 export function quantileOf(q: number, values: Float64Array): number {
   if (values.length === 0 || q !== q) return Number.NaN;

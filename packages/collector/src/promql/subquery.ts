@@ -9,7 +9,7 @@ import type { NativeHistogram } from "../model/index.ts";
  * The grid that a subquery is evaluated on: multiples of its own step, after the start of the first range and up to
  * the end of the last one.
  */
-export function subquerySteps(state: QueryState, plan: SubqueryPlan, steps: Steps): Steps {
+function subquerySteps(state: QueryState, plan: SubqueryPlan, steps: Steps): Steps {
   const stepMs = plan.stepMs ?? state.subqueryStepMs;
   const last = Math.max(steps.count - 1, 0);
   const after = referenceMs(plan.placement, steps.startMs) - plan.rangeMs;

@@ -1,6 +1,6 @@
 import { quoted } from "./position.ts";
 
-export const aggregationOperators = [
+const aggregationOperators = [
   "sum",
   "avg",
   "count",

@@ -3,7 +3,7 @@ import type { Expression, Node } from "./ast.ts";
 import { literalMs } from "./parse-duration.ts";
 
 /** The parts of a node that are nodes themselves. */
-export function childrenOf(node: Node): readonly Node[] {
+function childrenOf(node: Node): readonly Node[] {
   switch (node.kind) {
     case "number":
     case "string":

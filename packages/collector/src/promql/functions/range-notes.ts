@@ -5,7 +5,7 @@ import type { Window } from "../window.ts";
 const quotedName = (window: Window): string => JSON.stringify(metricName(window));
 
 /** The metric's name of a window's series; "" when it has none. */
-export function metricName(window: Window): string {
+function metricName(window: Window): string {
   return labelValue(window.series.labels, metricNameLabel);
 }
 

@@ -33,7 +33,7 @@ export function compareNatural(left: string, right: string): number {
     if (digits.test(one) && digits.test(other)) {
       const difference = Number(one) - Number(other);
       if (difference !== 0) return difference;
-      if (one.length !== other.length) return one.length - other.length;
+      continue;
     }
     return one < other ? -1 : 1;
   }

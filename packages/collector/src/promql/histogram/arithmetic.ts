@@ -83,7 +83,7 @@ export function toSchema(histogram: NativeHistogram, schema: number): NativeHist
 }
 
 /** The counts of both, those of `right` times `sign`; buckets of `right` that `skips` says are left out. */
-export function mergeSides(
+function mergeSides(
   left: HistogramBuckets,
   right: HistogramBuckets,
   sign: 1 | -1,

@@ -41,7 +41,7 @@ function customBound(index: number, customValues: readonly number[]): number {
 }
 
 /** Bounds of a bucket on the positive side. */
-export function positiveBounds(
+function positiveBounds(
   { schema, customValues }: NativeHistogram,
   index: number,
 ): { readonly lower: number; readonly upper: number } {

@@ -3,7 +3,7 @@ import { allBuckets, usesCustomBuckets, type Bucket } from "./bounds.ts";
 import { shareBelow } from "./trim.ts";
 
 /** What NaN observations, which are in no bucket, did to a result. */
-export type NaNEffect = "none" | "result is NaN" | "skewed higher" | "excluded";
+type NaNEffect = "none" | "result is NaN" | "skewed higher" | "excluded";
 
 export interface Estimate {
   readonly value: number;
