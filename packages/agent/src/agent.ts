@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
-import { context, trace } from "@opentelemetry/api";
+import { context, logs, propagation, trace } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import { parseConfig } from "./config.ts";
@@ -208,6 +208,8 @@ function createAgent(env: Readonly<Record<string, string | undefined>>, forget: 
       for (const part of parts.toReversed()) part.stop();
       admin.stop();
       await sdk.shutdown();
+      // So that another start, by hand, finds room.
+      for (const api of [trace, context, propagation, logs]) api.disable();
       forget();
     },
   };

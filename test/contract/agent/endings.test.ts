@@ -64,6 +64,20 @@ test("SIGTERM with the service's own handler: the end is the service's, and noth
   expect(receiver.logs.map(({ body }) => body)).toContain("closed by the service's own handler");
 });
 
+test("SIGTERM beside the listener of signal-exit, which waits for nobody else to listen, ends the service", async () => {
+  await using receiver = await startReceiver();
+  await using service = await startService({
+    script: "plain.mjs",
+    endpoint: receiver.url,
+    args: ["--polite"],
+    env,
+  });
+  await (await fetch(`${service.url}/echo`)).text();
+  expect(await service.process.stop({ graceMs: 8_000 })).toEqual({ code: null, signal: "SIGTERM" });
+  expect(service.process.stdout()).toContain("tidied up");
+  expect(receiver.spans).toHaveLength(1);
+});
+
 test("SIGTERM while the collector is away ends the service in time", async () => {
   await using service = await startService({
     script: "plain.mjs",

@@ -1,4 +1,9 @@
+import Long from "long";
 import protobuf from "protobufjs";
+
+// Without it 64-bit numbers come as doubles, and times lose their last digits.
+protobuf.util.Long = Long;
+protobuf.configure();
 
 /**
  * The messages of OTLP that the agent sends, in protobufjs' own words: a decoder that knows nothing of the agent's encoder.

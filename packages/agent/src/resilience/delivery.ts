@@ -46,7 +46,7 @@ export function createDelivery(settings: DeliverySettings): Delivery {
   const { signal, outbox, send, outage, notice, clock, random, scheduleDelayMs, detach } = settings;
   let isSending = false;
   let failureCount = 0;
-  let retryAtMs = 0;
+  let isWaiting = false;
   let isStopped = false;
   let cancelSchedule = (): void => {};
   let cancelSoon: (() => void) | undefined;
@@ -78,11 +78,9 @@ export function createDelivery(settings: DeliverySettings): Delivery {
         failureCount += 1;
         outage.failed(signal, outcome.cause);
         const delayMs = retryDelayMs({ failureCount, retryAfterMs: outcome.retryAfterMs }, random);
-        retryAtMs = clock.nowMs() + delayMs;
-        cancelRetry();
+        isWaiting = true;
         cancelRetry = clock.setTimer(() => {
-          // The timer is the truth: the system's clock may have been set back meanwhile.
-          retryAtMs = 0;
+          isWaiting = false;
           pump();
         }, delayMs);
       }
@@ -97,8 +95,7 @@ export function createDelivery(settings: DeliverySettings): Delivery {
 
   /** Sends until the queue is empty or an attempt fails. */
   const pump = (): void => {
-    if (isSending || isStopped) return;
-    if (failureCount > 0 && clock.nowMs() < retryAtMs) return;
+    if (isSending || isWaiting || isStopped) return;
     const batches = outbox.take({ itemCountMax: requestItemCountMax, sizeBytesMax: requestSizeBytesMax });
     if (batches === undefined) return wake();
     isSending = true;
@@ -137,6 +134,7 @@ export function createDelivery(settings: DeliverySettings): Delivery {
     // Not at once: this is called while the service ends a span, and making a request takes its time.
     sendSealed: () => detach(() => void clock.setTimer(pump, 0)),
     flush(deadlineMs) {
+      if (isStopped) return Promise.resolve();
       return new Promise((resolve) => {
         detach(() => {
           const cancel = clock.setTimer(resolve, deadlineMs);
@@ -144,7 +142,8 @@ export function createDelivery(settings: DeliverySettings): Delivery {
             cancel();
             resolve();
           });
-          retryAtMs = 0;
+          isWaiting = false;
+          cancelRetry();
           sealAndPump();
         });
       });

@@ -16,10 +16,12 @@ export interface EndOfProcess {
 }
 
 const signals = ["SIGTERM", "SIGINT"] as const;
+/** The kernel gives the first process of a container no default for signals: without a handler it lives on, and so it does here. */
+const initPid = 1;
 
 /**
  * Watches the ways a process ends, and lets it end as it would have without the agent:
- * - a signal without a listener of the service's: flush, then the signal's default (death by that signal); a second one works at once;
+ * - a signal that no listener of the service's handles: flush, then the signal's default (death by that signal); a second one does not wait;
  * - a signal that the service handles: flush beside it, and leave the end to the service;
  * - nothing left to do: flush, then end;
  * - an uncaught exception, or process.exit: what is left is sent while the process waits, then Node goes on.
@@ -27,6 +29,7 @@ const signals = ["SIGTERM", "SIGINT"] as const;
  */
 export function watchEnd(end: EndOfProcess): () => void {
   let isOver = false;
+  let isEnding = false;
   let flushedCount = -1;
 
   const lastWords = (errorType: string): void => {
@@ -38,16 +41,21 @@ export function watchEnd(end: EndOfProcess): () => void {
 
   const onSignal = (signal: NodeJS.Signals): void => {
     end.onSignal();
-    if (process.listenerCount(signal) > 1) {
+    const isHandled = process.listenerCount(signal) > 1 + politeListenerCount();
+    if (isHandled || process.pid === initPid) {
       void end.flush();
       return;
     }
-    process.off(signal, onSignal);
-    end.abandonRequests(signal);
-    void end.flush().then(() => {
+    const repeat = (): void => {
       isOver = true;
+      process.off(signal, onSignal);
       process.kill(process.pid, signal);
-    });
+    };
+    // Who signals twice does not want to wait.
+    if (isEnding) return repeat();
+    isEnding = true;
+    end.abandonRequests(signal);
+    void end.flush().then(repeat);
   };
 
   const onBeforeExit = (): void => {
@@ -80,4 +88,18 @@ export function watchEnd(end: EndOfProcess): () => void {
     process.off("uncaughtExceptionMonitor", onUncaught);
     process.off("exit", onExit);
   };
+}
+
+/**
+ * Listeners of the package signal-exit, which many others use to tidy up: they repeat the signal themselves, but only when there is no
+ * other listener. With the agent's there is one, so the agent repeats it, having taken its own away, and they come into their own then.
+ */
+function politeListenerCount(): number {
+  const versions = [
+    (process as { __signal_exit_emitter__?: unknown }).__signal_exit_emitter__,
+    (globalThis as Record<symbol, unknown>)[Symbol.for("signal-exit emitter")],
+  ];
+  return versions
+    .map((emitter) => (emitter as { count?: unknown } | undefined)?.count)
+    .reduce((sum: number, count) => sum + (typeof count === "number" ? count : 0), 0);
 }

@@ -19,10 +19,16 @@ export interface Notice {
   info(code: NoticeCode, message: string): void;
 }
 
-/** Writes one line per notice of `level` or graver through `write`. */
+/** Writes one line per notice of `level` or graver through `write`. Never throws. */
 export function createNotice(level: NoticeLevel, write: (line: string) => void): Notice {
   const emit = (of: NoticeLevel) => (code: NoticeCode, message: string) => {
-    if (order.indexOf(of) <= order.indexOf(level)) write(`quartet-agent: ${code}: ${message}\n`);
+    if (order.indexOf(of) > order.indexOf(level)) return;
+    try {
+      write(`quartet-agent: ${code}: ${message}\n`);
+    } catch {
+      // Nobody can be told that nobody can be told.
+      return;
+    }
   };
   return { warn: emit("warn"), info: emit("info") };
 }

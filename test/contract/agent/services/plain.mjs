@@ -80,5 +80,16 @@ if (process.argv.includes("--own-handler")) {
     }, 50);
   });
 }
+if (process.argv.includes("--polite")) {
+  // What the package signal-exit does: tidy up and repeat the signal, but only when nobody else listens.
+  globalThis[Symbol.for("signal-exit emitter")] = { count: 1 };
+  const polite = () => {
+    if (process.listeners("SIGTERM").length !== 1) return;
+    log.info("tidied up");
+    process.off("SIGTERM", polite);
+    process.kill(process.pid, "SIGTERM");
+  };
+  process.on("SIGTERM", polite);
+}
 if (process.argv.includes("--survives"))
   process.on("uncaughtException", (error) => log.error(error, "survived"));
