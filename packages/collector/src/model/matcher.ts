@@ -41,6 +41,8 @@ function compileAnchored(expression: string): (value: string) => boolean {
   if (expression === ".*") return () => true;
   let pattern: RE2JS;
   try {
+    // Alone first: "a)|(b" is no expression, though it would be one between our brackets.
+    RE2JS.compile(expression);
     // Prometheus compiles with (?s): a dot matches a newline too.
     pattern = RE2JS.compile(`^(?s:${expression})$`);
   } catch (cause) {

@@ -64,6 +64,7 @@ export function document(settings: {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${settings.title}</title>
+<link rel="icon" href="data:,">
 <style>${style}</style>
 </head>
 <body>

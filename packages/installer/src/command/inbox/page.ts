@@ -5,6 +5,7 @@ export const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Quartet inbox</title>
+<link rel="icon" href="data:,">
 <style>
   :root { color-scheme: light dark; --paper: #f7f7f5; --card: #fff; --ink: #1c1c1a; --soft: #6b6b66; --line: #e3e3de; --fire: #c6282b; --calm: #23824a; }
   @media (prefers-color-scheme: dark) { :root { --paper: #161616; --card: #202020; --ink: #ececea; --soft: #9a9a94; --line: #333; --fire: #ff6b6b; --calm: #5bc98a; } }
@@ -45,6 +46,7 @@ export const page = `<!doctype html>
     if (/^https?:/.test(href)) made.href = href;
     return made;
   };
+  const queryOf = (href) => (URL.canParse(href) && new URL(href).searchParams.get("g0.expr")) || href;
   const card = (alert) => {
     const made = element("article", undefined, alert.status);
     const head = element("h2");
@@ -63,7 +65,7 @@ export const page = `<!doctype html>
     row("since", alert.startsAt);
     if (alert.endsAt) row("until", alert.endsAt);
     if (alert.traces.length > 0) row("trace", link(alert.traces[0].url, alert.traces[0].traceId));
-    if (alert.generatorUrl) row("query", link(alert.generatorUrl, alert.generatorUrl));
+    if (alert.generatorUrl) row("query", link(alert.generatorUrl, queryOf(alert.generatorUrl)));
     made.append(head, element("p", alert.annotations.summary || alert.annotations.description || "", "summary"), rows);
     return made;
   };

@@ -20,7 +20,7 @@ export function formatAlert(alert: ReceivedAlert, isColoured: boolean): string {
     ["value", alert.value === undefined ? undefined : String(Number(alert.value.toPrecision(6)))],
     [alert.status === "firing" ? "since" : "until", alert.endsAt ?? alert.startsAt],
     ["trace", alert.status === "firing" ? alert.traces[0]?.traceId : undefined],
-    ["look", alert.status === "firing" ? alert.traces[0]?.url || alert.generatorUrl : alert.generatorUrl],
+    ["look", alert.status === "firing" ? alert.traces[0]?.url || alert.generatorUrl : undefined],
   ];
   const lines = rows
     .filter(([, text]) => text !== undefined && text !== "")
