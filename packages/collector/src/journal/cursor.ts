@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { CollectorError, type Stream } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { readWholeFile, replaceFile, type JournalFiles } from "./files.ts";
@@ -115,6 +115,8 @@ function overwrite(files: JournalFiles, path: string, content: Buffer): void {
   } finally {
     files.close(fd);
   }
+  // The file's name may be new: perhaps only this sync had failed.
+  files.syncFolderNow(dirname(path));
 }
 
 /** Names of the consumers that have a cursor in this stream. */
