@@ -12,19 +12,12 @@ function throughProtobufjs(attributes: Record<string, unknown>): unknown {
 
 /** What OTLP has for a value, in protobufjs' plain objects. */
 function expected(value: unknown): Record<string, unknown> {
-  switch (typeof value) {
-    case "string":
-      // UTF-8 has no lone surrogates.
-      return { stringValue: value.toWellFormed() };
-    case "boolean":
-      return { boolValue: value };
-    case "number":
-      return Number.isSafeInteger(value) ? { intValue: String(value + 0) } : { doubleValue: value };
-    case "bigint":
-      return { intValue: String(value) };
-    default:
-      break;
-  }
+  // UTF-8 has no lone surrogates.
+  if (typeof value === "string") return { stringValue: value.toWellFormed() };
+  if (typeof value === "boolean") return { boolValue: value };
+  if (typeof value === "bigint") return { intValue: String(value) };
+  if (typeof value === "number")
+    return Number.isSafeInteger(value) ? { intValue: String(value + 0) } : { doubleValue: value };
   if (Array.isArray(value)) return { arrayValue: value.length === 0 ? {} : { values: value.map(expected) } };
   if (value instanceof Uint8Array) return { bytesValue: Buffer.from(value).toString("hex") };
   if (value === null) return {};

@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { openTempDir, runProcess } from "../../support/index.ts";
 import { startReceiver, type ReceivedLog } from "./receiver.ts";
@@ -142,7 +142,7 @@ test("with OTEL_LOGS_EXPORTER=none lines carry the ids and nothing is sent", asy
 test("a pino that is too old to publish its lines (9.7) is treated the same", async () => {
   await using folder = await openTempDir("old-pino");
   // As the service's own installation would have it: node_modules/pino beside its script.
-  const old = dirname(createRequire(import.meta.url).resolve("pino-older/package.json"));
+  const old = dirname(fileURLToPath(import.meta.resolve("pino-older/package.json")));
   mkdirSync(join(folder.path, "node_modules"));
   symlinkSync(old, join(folder.path, "node_modules", "pino"), "dir");
   symlinkSync(scriptPath("logger.mjs"), join(folder.path, "service.mjs"));

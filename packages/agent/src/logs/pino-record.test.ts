@@ -29,7 +29,9 @@ function callsOf(options: LoggerOptions, write: (logger: pino.Logger) => void): 
     });
   };
   end.subscribe(onEnd);
-  onTestFinished(() => void end.unsubscribe(onEnd));
+  onTestFinished(() => {
+    end.unsubscribe(onEnd);
+  });
   write(pino(options, { write: () => undefined }));
   return calls;
 }

@@ -10,7 +10,7 @@ test("protobuf: an empty answer, and one with an empty partial success, are full
 });
 
 test("protobuf: the rejected count and the message are read; unknown fields are passed over", () => {
-  const partial = Buffer.from("08ac02" + "12036f6c64" + "19" + "00".repeat(8) + "2500000000", "hex");
+  const partial = Buffer.from(`08ac0212036f6c6419${"00".repeat(8)}2500000000`, "hex");
   const answer = Buffer.concat([Buffer.from([0x10, 0x05, 0x0a, partial.length]), partial]);
   expect(parseExportResponse(answer, protobuf)).toEqual({ rejectedCount: 300, message: "old" });
 });

@@ -28,7 +28,7 @@ export function spanName(method: string, route?: string): string {
 
 /** Path and query of a request's target, which may be an absolute address (to a proxy) or `*`. */
 export function splitTarget(target: string): { path: string; query: string } {
-  const absolute = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(target)?.[0];
+  const absolute = target.startsWith("/") ? undefined : /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(target)?.[0];
   const relative = absolute === undefined ? target : target.slice(absolute.length) || "/";
   const start = relative.indexOf("?");
   return start < 0

@@ -46,6 +46,7 @@ export function redactQuery(query: string): string {
 
 /** An absolute or relative address with user name, password and secret parameters masked; the fragment stays. */
 export function redactUrl(url: string): string {
+  if (!url.includes("?") && !url.includes("@")) return url;
   const open = url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#@]*@/i, `$1${mask}:${mask}@`);
   const start = open.indexOf("?");
   if (start < 0) return open;
