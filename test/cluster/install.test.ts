@@ -219,6 +219,23 @@ describeWithParts("The installer on a real API server", clusterParts, () => {
     expect(added(empty, await snapshotCluster(cluster))).toEqual([]);
   });
 
+  test("a volume that its class retains is named and left to its administrator", async () => {
+    await install("--namespace", "retained");
+    const { items } = await get<{
+      items: { metadata: { name: string }; spec: { claimRef: { name: string } } }[];
+    }>("/api/v1/persistentvolumes");
+    const volume = items.find(({ spec }) => spec.claimRef.name === "data-quartet-prometheus-0")!.metadata
+      .name;
+    await send("PATCH", `/api/v1/persistentvolumes/${volume}`, {
+      spec: { persistentVolumeReclaimPolicy: "Retain" },
+    });
+    const { stdout } = await succeed("uninstall", "--namespace", "retained", "--delete-data");
+    expect(stdout).toContain(`for their administrator to delete:\n  PersistentVolume ${volume}\n`);
+    expect(added(empty, await snapshotCluster(cluster))).toEqual([`persistentvolumes ${volume}`]);
+    await send("DELETE", `/api/v1/persistentvolumes/${volume}`);
+    await gone(`/api/v1/persistentvolumes/${volume}`);
+  });
+
   test("a namespace that was there before is not taken over", async () => {
     await send("POST", "/api/v1/namespaces", { metadata: { name: "theirs" } });
     const mark = await audit.mark();

@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse, stringify } from "yaml";
-import { writeFile } from "node:fs/promises";
-import { listImages } from "../../packages/installer/src/manifest/index.ts";
+import { parseConfig } from "../../packages/collector/src/config/index.ts";
+import { isWorkload, listImages } from "../../packages/installer/src/manifest/index.ts";
 import { describeWithParts, partPath, promtool } from "../parts/index.ts";
-import { openTempDir, startProcess, until, type TempDir } from "../support/index.ts";
+import { openTempDir, startProcess, until, type StartedProcess, type TempDir } from "../support/index.ts";
 import { startElasticsearchDouble } from "./elasticsearch-double.ts";
 import { manifestObjects, openLocalPod, type LocalPod } from "./pod-files.ts";
 
+const objects = manifestObjects({ webhook: "http://127.0.0.1:9/hook" });
 let folder: TempDir;
 let podCount = 0;
 beforeAll(async () => {
@@ -24,15 +24,28 @@ afterAll(async () => {
 function openPod(component: string, upstreams: Readonly<Record<string, string>> = {}): Promise<LocalPod> {
   podCount += 1;
   const dir = join(folder.path, String(podCount));
-  return openLocalPod({ objects: manifestObjects(), component, dir, upstreams });
+  return openLocalPod({ objects, component, dir, upstreams });
 }
 
-/** Waits until the manifest's own probes are satisfied, as a kubelet does. */
-async function becomesReady(pod: LocalPod): Promise<void> {
-  await until(async () => (await pod.failedProbes()).length === 0, {
-    deadlineMs: 60_000,
-    what: "the probes to pass",
-  });
+/** A value of a rendered Secret, as text. */
+function secretValue(name: string, key: string): string {
+  const secret = objects.find(({ kind, metadata }) => kind === "Secret" && metadata.name === name);
+  if (secret?.kind !== "Secret") throw new Error(`there is no Secret ${name}`);
+  return Buffer.from(secret.data[key] ?? "", "base64").toString("utf8");
+}
+
+/** Waits until the manifest's own probes are satisfied, as a kubelet does. A program that ends says its last words. */
+async function becomesReady(pod: LocalPod, program: StartedProcess): Promise<void> {
+  const end = new AbortController();
+  void program.exited.then(({ code }) => end.abort(new Error(`it ended with ${code}\n${program.stderr()}`)));
+  const what = "the probes to pass";
+  await until(
+    async () => {
+      expect(await pod.failedProbes()).toEqual([]);
+      return true;
+    },
+    { deadlineMs: 60_000, what, signal: end.signal },
+  );
 }
 
 describe("the lock file of images", () => {
@@ -49,6 +62,31 @@ describe("the lock file of images", () => {
         : `2.${Number(first) - 63}.${second}`;
     const images = listImages({ version: "0", registry: undefined, collectorImage: undefined });
     expect(images.find((image) => image.component === component)?.tag).toBe(expected);
+  });
+});
+
+describe("the collector's Dockerfile", () => {
+  const dockerfile = readFileSync(
+    join(import.meta.dirname, "..", "..", "packages", "collector", "Dockerfile"),
+    "utf8",
+  );
+
+  test("has the user and the ports of the manifests", () => {
+    const set = objects.filter(isWorkload).find(({ metadata }) => metadata.name === "quartet-collector");
+    const { securityContext, containers } = set!.spec.template.spec;
+    const { runAsUser, runAsGroup } = securityContext;
+    expect(dockerfile).toContain(`\nUSER ${runAsUser}:${runAsGroup}\n`);
+    const served = containers.flatMap(({ ports }) => ports.map(({ containerPort }) => containerPort));
+    expect(dockerfile).toContain(`\nEXPOSE ${served.join(" ")}\n`);
+  });
+
+  test("starts what the collector's package publishes", () => {
+    const packageFile = join(import.meta.dirname, "..", "..", "packages", "collector", "package.json");
+    const { exports } = JSON.parse(readFileSync(packageFile, "utf8")) as {
+      readonly exports: { readonly ".": { readonly default: string } };
+    };
+    const main = exports["."].default.replace("./", "node_modules/@quartet/collector/");
+    expect(dockerfile).toContain(`ENTRYPOINT ["node", "/opt/quartet/${main}"]`);
   });
 });
 
@@ -88,7 +126,7 @@ describeWithParts("The rendered Prometheus", ["prometheus", "promtool"], () => {
         podLabels({ name: "silent", annotations: {} }),
       ]);
       await using prometheus = await startProcess({ command: partPath("prometheus"), args: pod.args });
-      await becomesReady(pod);
+      await becomesReady(pod, prometheus);
       expect(await pod.closedServicePorts()).toEqual([]);
       const url = `http://127.0.0.1:${pod.ports.get(9090)}`;
       const targets = await until(() => upTargets(url, ["quartet-collector", "shop-1"]), {
@@ -97,15 +135,17 @@ describeWithParts("The rendered Prometheus", ["prometheus", "promtool"], () => {
         intervalMs: 250,
       });
       expect(
-        targets.map(({ labels, scrapeUrl }) => [labels["pod"] ?? labels["job"], scrapeUrl]).sort(),
-      ).toEqual([
-        ["default-port", "http://127.0.0.1:9464/metrics"],
-        ["prometheus", `${url}/metrics`],
-        ["quartet-collector", `http://127.0.0.1:${port}/metrics`],
-        ["shop-1", `http://127.0.0.1:${port}/stats`],
-        ["six", "https://[fd00::7]:80/metrics"],
-        ["six-default", "http://[fd00::7]:9464/metrics"],
-      ]);
+        Object.fromEntries(
+          targets.map(({ labels, scrapeUrl }) => [labels["pod"] ?? labels["job"], scrapeUrl] as const),
+        ),
+      ).toEqual({
+        "default-port": "http://127.0.0.1:9464/metrics",
+        prometheus: `${url}/metrics`,
+        "quartet-collector": `http://127.0.0.1:${port}/metrics`,
+        "shop-1": `http://127.0.0.1:${port}/stats`,
+        six: "https://[fd00::7]:80/metrics",
+        "six-default": "http://[fd00::7]:9464/metrics",
+      });
       const shop = targets.find(({ labels }) => labels["pod"] === "shop-1");
       expect(shop?.labels).toMatchObject({
         namespace: "shop",
@@ -127,17 +167,15 @@ describeWithParts("The rendered Jaeger", ["jaeger"], () => {
   test("starts with its arguments, passes its probes, and writes to Elasticsearch what its role allows", async () => {
     await using elasticsearch = await startElasticsearchDouble("9.2.4");
     const pod = await openPod("jaeger", { "quartet-elasticsearch.quartet.svc:9200": elasticsearch.address });
-    // A port of its own that no other process on this machine should meet.
-    const config = pod.fileOf("/etc/jaeger/config.yaml");
-    await writeFile(config, (await readFile(config, "utf8")).replace("127.0.0.1:16685", "127.0.0.1:0"));
+    await keepGrpcApart(pod);
     await using jaeger = await startProcess({
       command: partPath("jaeger"),
       args: pod.args,
       deadlineMs: 60_000,
     });
-    await becomesReady(pod);
+    await becomesReady(pod, jaeger);
     expect(await pod.closedServicePorts()).toEqual([]);
-    await sendTrace(`http://127.0.0.1:${pod.ports.get(4318)}`);
+    expect(await sendTrace(`http://127.0.0.1:${pod.ports.get(4318)}`)).toBe(200);
     await until(() => [...elasticsearch.indices].some((index) => index.startsWith("quartet-jaeger-span-")), {
       deadlineMs: 30_000,
       what: "the span's index",
@@ -147,8 +185,9 @@ describeWithParts("The rendered Jaeger", ["jaeger"], () => {
 
     const users = new Set(elasticsearch.seen.map(({ user, password }) => `${user}:${password}`));
     expect([...users]).toEqual([`quartet-jaeger:${"00".repeat(32)}`]);
-    const role = elasticsearchRole("quartet-jaeger");
-    const patterns = role.indices.flatMap(({ names }) => names).map((name) => name.replace("*", ""));
+    const role =
+      /^quartet-jaeger:\n((?: .*\n)+)/m.exec(secretValue("quartet-elasticsearch", "roles.yml"))?.[1] ?? "";
+    const patterns = [...role.matchAll(/- (quartet-\S+)\*$/gm)].map((match) => match[1] ?? "");
     for (const index of elasticsearch.indices) {
       expect([index, patterns.some((prefix) => index.startsWith(prefix))]).toEqual([index, true]);
     }
@@ -156,42 +195,86 @@ describeWithParts("The rendered Jaeger", ["jaeger"], () => {
       .map(({ path }) => path)
       .filter((path) => path !== "/" && !path.endsWith("/_bulk"));
     for (const path of asked) expect(path).toMatch(/^\/_(index_template|template)\/quartet-jaeger-[a-z]+$/);
-    expect(role.cluster).toEqual(["monitor", "manage_index_templates"]);
+    expect(role).toMatch(/cluster:\n +- monitor\n +- manage_index_templates\n/);
     expect(jaeger.exit()).toBeUndefined();
   });
 });
 
-function elasticsearchRole(name: string): {
-  readonly cluster: readonly string[];
-  readonly indices: readonly { readonly names: readonly string[] }[];
-} {
-  const secret = manifestObjects().find(
-    ({ kind, metadata }) => kind === "Secret" && metadata.name === "quartet-elasticsearch",
-  );
-  if (secret?.kind !== "Secret") throw new Error("no Secret");
-  const roles = parse(Buffer.from(secret.data["roles.yml"] ?? "", "base64").toString("utf8")) as Record<
-    string,
-    never
-  >;
-  return roles[name]!;
+describeWithParts("The rendered collector", ["jaeger"], () => {
+  test("has a configuration that it takes as it is, listening beyond loopback", () => {
+    const config = objects.find(
+      ({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "quartet-collector",
+    );
+    const text = config?.kind === "ConfigMap" ? (config.data["collector.yaml"] ?? "") : "";
+    const env = { QUARTET_WEBHOOK: secretValue("quartet-collector", "webhook") };
+    expect(parseConfig(text, { file: "collector.yaml", env })).toMatchObject({
+      receive: { otlp: { listen: ["0.0.0.0:4317", "0.0.0.0:4318"] } },
+      api: { listen: "0.0.0.0:4004" },
+      notify: { webhook: "http://127.0.0.1:9/hook" },
+    });
+  });
+
+  test("starts with its arguments, passes its probes, and takes spans from who has the agents' Secret", async () => {
+    await using elasticsearch = await startElasticsearchDouble("9.2.4");
+    const jaeger = await openPod("jaeger", {
+      "quartet-elasticsearch.quartet.svc:9200": elasticsearch.address,
+    });
+    await keepGrpcApart(jaeger);
+    await using tracer = await startProcess({ command: partPath("jaeger"), args: jaeger.args });
+    const pod = await openPod("collector", {
+      "quartet-jaeger.quartet.svc:4318": `127.0.0.1:${jaeger.ports.get(4318)}`,
+    });
+    const main = join(import.meta.dirname, "..", "..", "packages", "collector", "src", "main.ts");
+    await using collector = await startProcess({
+      name: "collector",
+      command: process.execPath,
+      args: ["--conditions=quartet-source", main, ...pod.args],
+      env: pod.env,
+    });
+    await becomesReady(pod, collector);
+    await becomesReady(jaeger, tracer);
+    expect(await pod.closedServicePorts()).toEqual([]);
+
+    const otlpUrl = `http://127.0.0.1:${pod.ports.get(4318)}`;
+    expect(await sendTrace(otlpUrl)).toBe(401);
+    const [header = "", value = ""] = secretValue("quartet-agent", "OTEL_EXPORTER_OTLP_HEADERS").split("=");
+    expect(await sendTrace(otlpUrl, { [header]: decodeURIComponent(value) })).toBe(200);
+    await until(() => [...elasticsearch.indices].some((index) => index.startsWith("quartet-jaeger-span-")), {
+      deadlineMs: 30_000,
+      what: "the span to reach Elasticsearch through collector and Jaeger",
+    });
+
+    const apiUrl = `http://127.0.0.1:${pod.ports.get(4004)}`;
+    const authorization = `Bearer ${secretValue("quartet-prometheus", "token")}`;
+    expect((await fetch(`${apiUrl}/metrics`)).status).toBe(401);
+    expect((await fetch(`${apiUrl}/metrics`, { headers: { authorization } })).status).toBe(200);
+    const rules = await fetch(`${apiUrl}/api/v1/rules`, { headers: { authorization } });
+    expect(await rules.text()).toContain("ServiceFailing");
+    expect((await collector.stop()).code).toBe(0);
+  });
+});
+
+/** Jaeger's gRPC query port is the same in every pod, where it meets nobody. */
+async function keepGrpcApart(pod: LocalPod): Promise<void> {
+  const config = pod.fileOf("/etc/jaeger/config.yaml");
+  await writeFile(config, (await readFile(config, "utf8")).replace("127.0.0.1:16685", "127.0.0.1:0"));
 }
 
-/** The test binary of Prometheus has no discovery but files and lists: the labels that discovery would give come as a list. */
+/**
+ * Replaces discovery, which the test binary of Prometheus lacks, by a list of the labels that it would give. JSON is YAML.
+ * Everything after it, the relabelling above all, stays as rendered.
+ */
 async function replaceDiscovery(
   file: string,
   pods: readonly Readonly<Record<string, string>>[],
 ): Promise<void> {
-  const config = parse(await readFile(file, "utf8")) as {
-    global: Record<string, string>;
-    scrape_configs: { job_name: string; kubernetes_sd_configs?: unknown; static_configs?: unknown }[];
-  };
-  config.global["scrape_interval"] = "500ms";
-  config.global["scrape_timeout"] = "500ms";
-  const job = config.scrape_configs.find(({ job_name }) => job_name === "pods");
-  expect(job?.kubernetes_sd_configs).toEqual([{ role: "pod" }]);
-  delete job?.kubernetes_sd_configs;
-  job!.static_configs = pods.map((labels) => ({ targets: ["to-be-relabelled:1"], labels }));
-  await writeFile(file, stringify(config));
+  const rendered = await readFile(file, "utf8");
+  const list = pods.map((labels) => ({ targets: ["to-be-relabelled:1"], labels }));
+  const changed = rendered
+    .replace("scrape_interval: 15s", "scrape_interval: 500ms")
+    .replace(/kubernetes_sd_configs:\n +- role: pod$/m, () => `static_configs: ${JSON.stringify(list)}`);
+  expect(changed).not.toContain("kubernetes_sd_configs");
+  await writeFile(file, changed);
 }
 
 /** The labels that Prometheus' discovery of pods gives. @see Prometheus, "kubernetes_sd_config", role pod */
@@ -232,7 +315,7 @@ async function upTargets(url: string, names: readonly string[]): Promise<readonl
   return names.every((name) => up.includes(name)) ? data.activeTargets : undefined;
 }
 
-async function sendTrace(otlpUrl: string): Promise<void> {
+async function sendTrace(otlpUrl: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
   const nowNano = `${Date.now()}000000`;
   const span = {
     traceId: "5b8efff798038103d269b633813fc60c",
@@ -245,8 +328,9 @@ async function sendTrace(otlpUrl: string): Promise<void> {
   const resource = { attributes: [{ key: "service.name", value: { stringValue: "shop" } }] };
   const response = await fetch(`${otlpUrl}/v1/traces`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans: [span] }] }] }),
   });
-  expect(response.status).toBe(200);
+  await response.arrayBuffer();
+  return response.status;
 }

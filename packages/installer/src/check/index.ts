@@ -1,2 +1,2 @@
-export { formatFinding, runChecks, type Check, type CheckOutcome, type CheckResult } from "./check.ts";
+export { formatFinding, runChecks } from "./check.ts";
 export { preflightChecks } from "./preflight.ts";

@@ -10,7 +10,7 @@ export interface ClusterTarget {
   readonly address: string;
 }
 
-export interface ClusterRequest {
+interface ClusterRequest {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** With its query. */
   readonly path: string;
@@ -30,7 +30,7 @@ export interface ClusterAnswer {
 }
 
 /** Requests by what they do. `writes` are the ones that may change something: neither dry runs nor reviews of access. */
-export interface RequestCounts {
+interface RequestCounts {
   readonly reads: number;
   readonly dryRuns: number;
   readonly writes: number;

@@ -26,7 +26,7 @@ export type PlannedObject = { readonly object: Manifest } & (
 );
 
 /** Requests under way at once: an API server counts them per client. */
-export const concurrencyMax = 8;
+const concurrencyMax = 8;
 
 /**
  * Compares every object with the cluster, writing nothing: a GET, and a dry run of the apply where the object exists.

@@ -5,7 +5,7 @@ import { InstallerError, UsageError } from "../output/index.ts";
 
 /** Flags that decide what is rendered. */
 export const manifestOptions = {
-  namespace: { type: "string", default: namespaceDefault },
+  namespace: { type: "string", default: namespaceDefault as string },
   registry: { type: "string" },
   "collector-image": { type: "string" },
   webhook: { type: "string" },

@@ -78,7 +78,6 @@ ${manifestUsage}${clusterUsage}  --timeout TIME           how long to wait until
     const progress = createProgress({
       stream: output === "json" ? io.stderr : io.stdout,
       isTty: io.isTty && output === "table",
-      columns: Number(io.env["COLUMNS"] ?? 80),
     });
     try {
       if (!values["skip-checks"]) await assertChecks(client, settings, { progress, io });
@@ -94,6 +93,10 @@ ${manifestUsage}${clusterUsage}  --timeout TIME           how long to wait until
           : `${describe(summary)}\n\n${formatInstructions(settings)}`,
       );
       return 0;
+    } catch (error) {
+      progress.end();
+      if (io.signal.aborted) io.stderr.write("quartet: stopped; running install again goes on from here\n");
+      throw error;
     } finally {
       progress.end();
       await client.close();

@@ -39,7 +39,6 @@ ${clusterUsage}  --timeout TIME           how long to wait until everything is g
     const progress = createProgress({
       stream: output === "json" ? io.stderr : io.stdout,
       isTty: io.isTty && output === "table",
-      columns: Number(io.env["COLUMNS"] ?? 80),
     });
     try {
       const removal = await removeInstallation(client, {

@@ -19,7 +19,7 @@ const storage = "20Gi";
  * The collector's configuration file. It listens on all addresses, so both listeners name a file of tokens.
  * @see design.md §2, "The shape of the collector's configuration"
  */
-export function buildCollectorConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
+function buildCollectorConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
   const { collector, jaeger } = ports;
   return {
     receive: {

@@ -23,7 +23,7 @@ const resources = {
  * The transport port listens on loopback, as no second node will come.
  * @see https://www.elastic.co/docs/reference/elasticsearch/configuration-reference
  */
-export function buildElasticsearchConfig(): Readonly<Record<string, unknown>> {
+function buildElasticsearchConfig(): Readonly<Record<string, unknown>> {
   return {
     "cluster.name": "quartet",
     // Also lifts the bootstrap checks, which demand TLS between nodes.

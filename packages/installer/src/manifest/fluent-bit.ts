@@ -16,7 +16,7 @@ const passwordVariable = "ELASTICSEARCH_PASSWORD";
  * that it has, because their ids follow from their content.
  * @see https://docs.fluentbit.io/manual/administration/configuring-fluent-bit/yaml
  */
-export function buildFluentBitConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
+function buildFluentBitConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
   const namespace = nodeNamespaceOf(settings.namespace);
   return {
     service: {

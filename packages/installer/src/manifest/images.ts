@@ -17,7 +17,7 @@ const lock = {
 
 export type Component = "collector" | keyof typeof lock;
 
-export const components: readonly Component[] = [
+const components: readonly Component[] = [
   "collector",
   "prometheus",
   "jaeger",

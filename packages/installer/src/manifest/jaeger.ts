@@ -13,7 +13,7 @@ const passwordDir = "/etc/jaeger-password";
  * Jaeger 2's configuration: OTLP in, Elasticsearch behind, one index a day.
  * @see https://www.jaegertracing.io/docs/latest/deployment/configuration/
  */
-export function buildJaegerConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
+function buildJaegerConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
   const all = (port: number): { readonly endpoint: string } => ({ endpoint: `0.0.0.0:${port}` });
   const { jaeger, elasticsearch } = ports;
   // Elasticsearch has one node: a replica would stay unassigned and the index yellow.

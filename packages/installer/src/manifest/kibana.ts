@@ -12,7 +12,7 @@ const home = "/usr/share/kibana";
  * Kibana's configuration, without what is secret: the image takes that from variables.
  * @see https://www.elastic.co/docs/reference/kibana/configuration-reference
  */
-export function buildKibanaConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
+function buildKibanaConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
   return {
     "server.host": "0.0.0.0",
     "server.port": ports.kibana.web,

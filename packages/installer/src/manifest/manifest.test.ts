@@ -68,13 +68,14 @@ test("waves: namespaces, what pods mount, Elasticsearch, the rest", () => {
   });
 });
 
-test("a change of the collector's rules changes the pod and nothing else that runs", () => {
+test("other rules change the collector's configuration and pod, and nothing else", () => {
   const before = buildManifest(testContext(settingsDefault)).flatMap(({ objects }) => objects);
   const after = buildManifest(
     testContext({ ...settingsDefault, ruleFiles: [{ name: "mine.yaml", text: "groups: []\n" }] }),
   ).flatMap(({ objects }) => objects);
   const changed = after.filter((object, index) => JSON.stringify(object) !== JSON.stringify(before[index]));
   expect(changed.map(nameOf)).toEqual([
+    "ConfigMap quartet/quartet-collector",
     "ConfigMap quartet/quartet-rules",
     "StatefulSet quartet/quartet-collector",
   ]);

@@ -12,8 +12,8 @@ import type { Manifest, Namespace, Workload } from "./types.ts";
 import { toYaml } from "./yaml.ts";
 
 /** In the order of writing; a wave is ready before the next one begins. */
-export const waveNames = ["namespaces", "configuration", "storage", "workloads"] as const;
-export type WaveName = (typeof waveNames)[number];
+const waveNames = ["namespaces", "configuration", "storage", "workloads"] as const;
+type WaveName = (typeof waveNames)[number];
 
 export interface Wave {
   readonly name: WaveName;
@@ -66,7 +66,7 @@ function maskSecret(object: Manifest): Manifest {
   return { ...object, data: Object.fromEntries(Object.keys(object.data).map((key) => [key, placeholder])) };
 }
 
-/** A namespace that enforces a Pod Security Standard, and warns of what the restricted one would say. */
+/** A namespace that enforces a Pod Security Standard on its pods. */
 function namespace(
   { settings }: BuildContext,
   name: string,

@@ -18,7 +18,7 @@ export const ports = {
   elasticsearch: { http: 9200, readiness: 8080 },
   kibana: { web: 5601 },
   "fluent-bit": { http: 2020 },
-} as const satisfies Record<Component, Record<string, number>>;
+} as const;
 
 /** The port on which an agent serves `/metrics`, unless OTEL_EXPORTER_PROMETHEUS_PORT moves it. */
 export const agentMetricsPort = 9464;

@@ -16,7 +16,7 @@ const storage = "16Gi";
  * Prometheus' configuration: itself, the collector, and every pod annotated `prometheus.io/scrape: "true"`.
  * @see https://prometheus.io/docs/prometheus/latest/configuration/configuration/
  */
-export function buildPrometheusConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
+function buildPrometheusConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
   return {
     global: { scrape_interval: "15s", evaluation_interval: "15s" },
     rule_files: [`${configDir}/rules.yaml`],

@@ -35,7 +35,7 @@ export interface Secret extends Envelope<"v1", "Secret"> {
   readonly data: Readonly<Record<string, string>>;
 }
 
-export interface ClusterRole extends Envelope<"rbac.authorization.k8s.io/v1", "ClusterRole"> {
+interface ClusterRole extends Envelope<"rbac.authorization.k8s.io/v1", "ClusterRole"> {
   readonly rules: readonly {
     readonly apiGroups: readonly string[];
     readonly resources: readonly string[];
@@ -43,7 +43,7 @@ export interface ClusterRole extends Envelope<"rbac.authorization.k8s.io/v1", "C
   }[];
 }
 
-export interface ClusterRoleBinding extends Envelope<"rbac.authorization.k8s.io/v1", "ClusterRoleBinding"> {
+interface ClusterRoleBinding extends Envelope<"rbac.authorization.k8s.io/v1", "ClusterRoleBinding"> {
   readonly roleRef: { readonly apiGroup: string; readonly kind: "ClusterRole"; readonly name: string };
   readonly subjects: readonly {
     readonly kind: "ServiceAccount";
@@ -78,7 +78,7 @@ export interface NetworkPolicy extends Envelope<"networking.k8s.io/v1", "Network
   };
 }
 
-export interface LabelSelector {
+interface LabelSelector {
   readonly matchLabels?: Labels;
 }
 
@@ -149,7 +149,7 @@ export interface Container extends InitContainer {
   readonly livenessProbe: Probe;
 }
 
-export interface Volume {
+interface Volume {
   readonly name: string;
   readonly configMap?: { readonly name: string };
   readonly secret?: { readonly secretName: string; readonly defaultMode?: number };
@@ -204,7 +204,7 @@ export interface StatefulSet extends Envelope<"apps/v1", "StatefulSet"> {
   };
 }
 
-export interface Deployment extends Envelope<"apps/v1", "Deployment"> {
+interface Deployment extends Envelope<"apps/v1", "Deployment"> {
   readonly spec: {
     readonly replicas: number;
     readonly selector: LabelSelector;
@@ -213,7 +213,7 @@ export interface Deployment extends Envelope<"apps/v1", "Deployment"> {
   };
 }
 
-export interface DaemonSet extends Envelope<"apps/v1", "DaemonSet"> {
+interface DaemonSet extends Envelope<"apps/v1", "DaemonSet"> {
   readonly spec: { readonly selector: LabelSelector; readonly template: PodTemplate };
 }
 

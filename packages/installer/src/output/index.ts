@@ -1,4 +1,4 @@
-export { InstallerError, UsageError, type InstallerErrorCode } from "./errors.ts";
+export { InstallerError, UsageError } from "./errors.ts";
 export { nearest } from "./nearest.ts";
 export { createProgress, type Progress } from "./progress.ts";
 export { formatTable } from "./table.ts";

@@ -4,8 +4,8 @@ import { createProgress } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
 function record(isTty: boolean, use: (progress: ReturnType<typeof createProgress>) => void): string {
-  const stream = new PassThrough();
-  use(createProgress({ stream, isTty, columns: 24 }));
+  const stream = Object.assign(new PassThrough(), { columns: 24 });
+  use(createProgress({ stream, isTty }));
   return String(stream.read() ?? "");
 }
 

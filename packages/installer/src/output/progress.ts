@@ -11,13 +11,11 @@ export interface Progress {
   end(): void;
 }
 
-/** `columns`: the terminal's width; a status line that wrapped could not be replaced. */
 export function createProgress(settings: {
   readonly stream: NodeJS.WritableStream;
   readonly isTty: boolean;
-  readonly columns: number;
 }): Progress {
-  const { stream, isTty, columns } = settings;
+  const { stream, isTty } = settings;
   let shown = "";
   let last = "";
   const clear = (): void => {
@@ -37,6 +35,8 @@ export function createProgress(settings: {
         return;
       }
       clear();
+      // A line that wrapped could not be written over.
+      const { columns = 80 } = stream as { readonly columns?: number };
       shown = text.split("\n")[0]!.slice(0, Math.max(20, columns - 1));
       stream.write(shown);
     },
