@@ -2,4 +2,4 @@ export { parseConfig, type CollectorConfig, type ExporterConfig } from "./config
 export { nearest } from "./nearest.ts";
 export { configSchema } from "./schema.ts";
 export { openTokens } from "./tokens.ts";
-export { isLoopback, parseAddress, parseDurationMs, parseSizeBytes } from "./units.ts";
+export { parseAddress } from "./units.ts";

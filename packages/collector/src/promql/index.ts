@@ -12,17 +12,10 @@ export {
   type VectorSample,
 } from "./engine.ts";
 export { formatExpression } from "./format-expression.ts";
-export { formatPlain, formatSampleValue } from "./format-value.ts";
-export { formatDurationMs, parseDurationMs } from "./literal.ts";
+export { formatSampleValue } from "./format-value.ts";
+export { parseDurationMs } from "./literal.ts";
 export { parseExpression } from "./parse.ts";
-export { queryLimitsDefault, type EngineOptions, type QueryLimits } from "./query-state.ts";
+export type { EngineOptions, QueryLimits } from "./query-state.ts";
 export { parseSeriesNotation, type NotedSample, type NotedSeries } from "./series-notation.ts";
 export type { ParseOptions } from "./token-cursor.ts";
-export {
-  containsFunction,
-  containsOperator,
-  readsOnlyPresence,
-  vectorSelectors,
-  visitNodes,
-  type SelectorUse,
-} from "./visit.ts";
+export { readsOnlyPresence, vectorSelectors, type SelectorUse } from "./visit.ts";

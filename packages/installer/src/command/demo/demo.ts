@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { InstallerError } from "../../output/index.ts";
 import { countJournaledItems, holdJournal } from "@quartet/collector";
 import type { CommandIo, ExitCode } from "../command.ts";
 import { formatAlert } from "../inbox/print.ts";
@@ -187,7 +188,10 @@ async function untilAlert(
   const deadlineMs = Date.now() + timeoutMs;
   while (!arrived.some((alert) => isOf(alert, status))) {
     if (Date.now() > deadlineMs)
-      throw new Error(`no ${status} alert for payments came within ${timeoutMs / 1_000} s`);
+      throw new InstallerError(
+        "QUARTET_NOT_READY",
+        `no ${status} alert for payments came within ${timeoutMs / 1_000} s`,
+      );
     await pause(50, signal);
   }
 }

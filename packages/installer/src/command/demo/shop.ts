@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { InstallerError } from "../../output/index.ts";
 import { startDemoProcess, takePort, type DemoProcess } from "./processes.ts";
 
 /** The shop's services with their addresses. */
@@ -31,7 +32,10 @@ export function shopFolder(): string {
   ];
   const found = candidates.find((folder) => existsSync(join(folder, "gateway.js")));
   if (found === undefined)
-    throw new Error(`the demo's services are missing; looked in ${candidates.join(" and ")}`);
+    throw new InstallerError(
+      "QUARTET_NOT_READY",
+      `the demo's services are missing; looked in ${candidates.join(" and ")}`,
+    );
   return found;
 }
 
@@ -72,7 +76,11 @@ export async function startShop(settings: ShopSettings): Promise<Shop> {
   };
   const check = () => {
     for (const service of services) {
-      if (!service.isRunning()) throw new Error(`the service ${service.name} died:\n${service.lastWords()}`);
+      if (!service.isRunning())
+        throw new InstallerError(
+          "QUARTET_NOT_READY",
+          `the service ${service.name} died:\n${service.lastWords()}`,
+        );
     }
   };
   const stop = async () => {
@@ -112,9 +120,17 @@ export async function answers(url: string, signal: AbortSignal, check: () => voi
       if (response.status !== 503) return;
     } catch (cause) {
       if (Date.now() > deadlineMs)
-        throw new Error(`${url} did not answer within ${startTimeoutMs / 1_000} s`, { cause });
+        throw new InstallerError(
+          "QUARTET_NOT_READY",
+          `${url} did not answer within ${startTimeoutMs / 1_000} s`,
+          { cause },
+        );
     }
-    if (Date.now() > deadlineMs) throw new Error(`${url} was not ready within ${startTimeoutMs / 1_000} s`);
+    if (Date.now() > deadlineMs)
+      throw new InstallerError(
+        "QUARTET_NOT_READY",
+        `${url} was not ready within ${startTimeoutMs / 1_000} s`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

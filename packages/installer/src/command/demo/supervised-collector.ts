@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { InstallerError } from "../../output/index.ts";
 import { answers, shopFolder } from "./shop.ts";
 import { startDemoProcess, takePort, type DemoProcess } from "./processes.ts";
 
@@ -62,7 +63,7 @@ export async function startSupervisedCollector(settings: CollectorSettings): Pro
   let current = start();
   const check = () => {
     if (restarts > 0 || !current.isRunning())
-      throw new Error(`the collector did not start:\n${current.lastWords()}`);
+      throw new InstallerError("QUARTET_NOT_READY", `the collector did not start:\n${current.lastWords()}`);
   };
   const stop = async () => {
     isStopping = true;
