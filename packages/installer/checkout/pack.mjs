@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { root, setUp } from "./setup.mjs";
 
@@ -49,9 +49,9 @@ function stagePackage(name) {
       cpSync(join(source, file), join(stage, name, file), { recursive: true });
   }
   cpSync(join(root, "LICENSE"), join(stage, name, "LICENSE"));
-  const { references = [] } = JSON.parse(readFileSync(join(source, "tsconfig.json"), "utf8"));
+  const { references = [] } = JSON.parse(readFileSync(join(source, "tsconfig.build.json"), "utf8"));
   const config = {
-    extends: join(source, "tsconfig.json"),
+    extends: join(source, "tsconfig.build.json"),
     compilerOptions: {
       rootDir: join(source, "src"),
       outDir: join(stage, name, "dist"),
@@ -63,14 +63,14 @@ function stagePackage(name) {
     },
     include: [join(source, "src")],
     exclude: [join(source, "src", "**", "*.test.ts")],
-    references: references.map(({ path }) => ({ path: tsconfigOf(path.split("/").at(-1)) })),
+    references: references.map(({ path }) => ({ path: tsconfigOf(basename(dirname(path))) })),
   };
   writeFileSync(tsconfigOf(name), JSON.stringify(config, undefined, 2));
 }
 
 /**
  * Removes built files that no other file of the package names: what only tests import stays behind.
- * Files are looked for by name, not by import, so that a worker whose address is put together at run time is kept.
+ * Files directly in dist wire the package and stay: workers are started by an address that is put together at run time.
  */
 function dropOrphans(folder) {
   const texts = new Map(
@@ -81,7 +81,8 @@ function dropOrphans(folder) {
   const stemOf = (file) => file.replace(/\.(js|d\.ts)$/, "");
   for (let isDone = false; !isDone;) {
     const orphans = [...texts.keys()].filter((file) => {
-      if (!file.startsWith("dist")) return false;
+      const isWiring = file.split(/[/\\]/).length <= 2;
+      if (isWiring || !file.startsWith("dist")) return false;
       const named = new RegExp(`[/"'\`]${basename(stemOf(file))}[."'\`$]`);
       return ![...texts].some(([other, text]) => stemOf(other) !== stemOf(file) && named.test(text));
     });
