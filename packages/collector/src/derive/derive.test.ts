@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { labelValue } from "../model/index.ts";
-import { logsBytes, metricsBytes, spansBytes, type TestSpan } from "./otlp-bytes.ts";
-import { openTestRun, type TestRun } from "./test-run.ts";
+import { logsBytes, metricsBytes, spansBytes, type TestSpan } from "./otlp-bytes.test-kit.ts";
+import { openTestRun, type TestRun } from "./run.test-kit.ts";
 
 /** A grid point; the clock begins just after it. */
 const startMs = 1_700_000_000_000;

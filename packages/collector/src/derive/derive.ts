@@ -240,7 +240,7 @@ export function createDerive(settings: DeriveSettings): Derive {
   }
 
   /** Until a reader has more, something was written, or a little time has passed. */
-  function rest(): Promise<void> {
+  function rest({ timeline }: Running): Promise<void> {
     return new Promise((resolve) => {
       const cancel = clock.setTimer(resolve, tickMs);
       wake = () => {
@@ -248,7 +248,8 @@ export function createDerive(settings: DeriveSettings): Derive {
         resolve();
       };
       for (const stream of derivedStreams) {
-        if (armed.has(stream)) continue;
+        // A record in hand that waits for its grid point would make the reader say "more" again and again.
+        if (armed.has(stream) || !timeline.isDrained(stream)) continue;
         armed.add(stream);
         const disarm = () => {
           armed.delete(stream);
@@ -274,7 +275,7 @@ export function createDerive(settings: DeriveSettings): Derive {
         hasFailed = true;
       }
       if (outcome === "more") await new Promise((resolve) => setImmediate(resolve));
-      else await rest();
+      else await rest(at);
     }
   }
 

@@ -161,6 +161,7 @@ test("series end with their source, with their sender's word, or when nothing ca
   const { pushed, grid, table } = setup();
   table.recordMs = 5_000;
   pushed.number(source, "gauge", metric("a"), point(), 1);
+  pushed.number(source, "sum", metric("d", { temporality: "delta" }), point(), 1);
   pushed.number(other, "gauge", metric("b"), point(), 1);
   pushed.number(other, "gauge", metric("c"), point(), 1);
   grid(6_000);
@@ -169,7 +170,10 @@ test("series end with their source, with their sender's word, or when nothing ca
   pushed.sweep(0);
   expect(grid(7_001)).toEqual(["a{instance=i1,job=shop} 7001:stale", "c{instance=i2,job=shop} 7001:stale"]);
   pushed.sweep(5_001);
-  expect(grid(8_001)).toEqual(["b{instance=i2,job=shop} 8001:stale"]);
+  expect(grid(8_001)).toEqual([
+    "b{instance=i2,job=shop} 8001:stale",
+    "d_total{instance=i1,job=shop} 8001:stale",
+  ]);
 });
 
 test("a snapshot keeps the sums of deltas", () => {

@@ -71,7 +71,10 @@ export interface PushedMetrics {
   /** What else the resource says of the source. */
   targetInfo(source: PushSource, attributes: readonly (readonly [string, string])[]): void;
   skip(reason: SkipReason): void;
-  /** The source has fallen silent: its series end. Only while a grid point is closed. */
+  /**
+   * The source has fallen silent: the series whose values are its own end. Sums of deltas are ours and stay until they
+   * expire. Only while a grid point is closed.
+   */
   endSource(source: { readonly service: string; readonly instance: string }): void;
   /** Ends what was last pushed before `cutoffMs`, and what senders have given up. */
   sweep(cutoffMs: number): void;
@@ -294,7 +297,7 @@ export function createPushedMetrics({
     },
     endSource(source) {
       const ended = sourceKey(source);
-      for (const [key, row] of rows) if (row.source === ended) end(key, row);
+      for (const [key, row] of rows) if (row.source === ended && !row.isDelta) end(key, row);
     },
     sweep(cutoffMs) {
       for (const [key, row] of rows) if (row.isGone || row.seenMs < cutoffMs) end(key, row);

@@ -6,7 +6,7 @@ import {
   type SampleWrite,
   type SeriesWrite,
 } from "../model/index.ts";
-import { createMemoryStream } from "./memory-journal.ts";
+import { createMemoryStream } from "./memory-journal.test-kit.ts";
 import { createSeriesTable, type Family, type NewSeries } from "./series-table.ts";
 import { createTimeline } from "./timeline.ts";
 

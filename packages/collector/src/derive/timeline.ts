@@ -16,6 +16,8 @@ import type { SeriesTable } from "./series-table.ts";
 export interface Timeline {
   /** Does what can be done at wall time `nowMs`, for at most `stepBytesMax` of records. */
   step(nowMs: number, canWrite: boolean): StepOutcome;
+  /** Whether every record of the stream that was there has been counted, so that only a new one can be news. */
+  isDrained(stream: Stream): boolean;
   /** Offset of the first record of a stream that has not been counted. */
   nextOffset(stream: Stream): number;
   snapshot(): TimelineState;
@@ -101,6 +103,7 @@ export function createTimeline({
     return hand.records[hand.at];
   }
 
+  const indexOf = (stream: Stream) => feeds.findIndex((feed) => feed.stream === stream);
   const gridAfter = (timeMs: number) => Math.ceil(timeMs / stepMs) * stepMs;
 
   /**
@@ -186,8 +189,12 @@ export function createTimeline({
       keepPromise(Math.min(untilMs, gridMs - 1, table.watchedSinceMs - 1));
       return isWaiting ? "waiting" : "idle";
     },
+    isDrained(stream) {
+      const { records, at } = inHand[indexOf(stream)]!;
+      return at === records.length;
+    },
     nextOffset(stream) {
-      const index = feeds.findIndex((feed) => feed.stream === stream);
+      const index = indexOf(stream);
       const { records, at } = inHand[index]!;
       return records[at]?.position.offset ?? feeds[index]!.reader.nextOffset;
     },

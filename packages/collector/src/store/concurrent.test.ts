@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import type { SeriesWrite } from "../model/index.ts";
 import { createTelemetry } from "../telemetry/index.ts";
-import type { ReaderReport } from "./concurrent-reader.ts";
+import type { ReaderReport } from "./concurrent.test-kit.ts";
 import { createHead } from "./index.ts";
 
 /** The value that a sample must have, so that a reader can tell a sample of another series or a torn one. */
@@ -22,7 +22,7 @@ test("readers in other threads see only whole, ordered samples of the right seri
   const stop = new SharedArrayBuffer(4);
   const workers = [1, 2].map(
     () =>
-      new Worker(new URL("concurrent-reader.ts", import.meta.url), {
+      new Worker(new URL("concurrent.test-kit.ts", import.meta.url), {
         workerData: { handle: head.handle(), stop },
       }),
   );

@@ -26,17 +26,23 @@ export function createMemoryStream(stream: Stream): MemoryStream {
     },
     openReader() {
       let next = 0;
+      let handedOut: Buffer[] = [];
       return {
         get nextOffset() {
           return next;
         },
         read({ sizeBytesMax }) {
+          // As the contract has it: what was handed out is good until the next read, and not a moment longer.
+          for (const payload of handedOut) payload.fill(0xff);
+          handedOut = [];
           const found: JournalRecord[] = [];
           let sizeBytes = 0;
           while (next < records.length && (found.length === 0 || sizeBytes < sizeBytesMax)) {
             const record = records[next]!;
             sizeBytes += record.payload.length;
-            found.push(record);
+            const payload = Buffer.from(record.payload);
+            handedOut.push(payload);
+            found.push({ ...record, payload });
             next += 1;
           }
           return found;

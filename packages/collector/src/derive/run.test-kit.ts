@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  labelsFromRecord,
   labelsKey,
   labelsToRecord,
   type Labels,
@@ -11,7 +12,7 @@ import {
 } from "../model/index.ts";
 import { createTelemetry, type Log } from "../telemetry/index.ts";
 import { createDerive, type Derive, type DeriveSettings } from "./derive.ts";
-import { createMemoryStream, type MemoryStream } from "./memory-journal.ts";
+import { createMemoryStream, type MemoryStream } from "./memory-journal.test-kit.ts";
 
 /** Derive over streams in memory, with a clock that tests turn; may be killed and started again, as a process would be. */
 export interface TestRun {
