@@ -34,7 +34,8 @@ export function openStateFile(path: string, build: () => string): StateFile {
       await file.close();
     }
     await rename(temporary, path);
-    // Without this the new name itself may be lost with the power.
+    // Without this the new name itself may be lost with the power. Windows cannot open a folder, and needs no sync of it.
+    if (process.platform === "win32") return;
     const folder = await open(dirname(path), "r");
     try {
       await folder.sync();

@@ -29,14 +29,15 @@ export interface TimelineSettings {
   readonly limit?: number;
 }
 
-interface TestClock extends Clock {
+export interface TestClock extends Clock {
   /** Calls every timer that is due up to the time, each at its own time, and lets the engine come to rest after each. */
   advanceTo(timeMs: number, rest: () => Promise<void>): Promise<void>;
   /** Drops every timer, as the death of a process does. */
   dropTimers(): void;
 }
 
-function createTestClock(startMs: number): TestClock {
+/** A clock that stands still until it is advanced. */
+export function createTestClock(startMs: number): TestClock {
   let nowMs = startMs;
   const timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
   return {
