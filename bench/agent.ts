@@ -42,36 +42,36 @@ async function compare(roundCount: number, requestCount: number): Promise<void> 
   const collector = await listen((request, response) => {
     request.on("data", (chunk: Buffer) => (receivedBytes += chunk.length)).on("end", () => response.end());
   });
-  const none: Round[] = [];
-  const agent: Round[] = [];
+  const pairs: { readonly none: Round; readonly agent: Round }[] = [];
   for (let round = 0; round < roundCount; round += 1) {
-    none.push(await run({ backend, requestCount, flags: [], env: {} }));
-    agent.push(
-      await run({
-        backend,
-        requestCount,
-        flags: ["--import", import.meta.resolve("@quartet/agent/register")],
-        env: {
-          OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${portOf(collector)}`,
-          OTEL_EXPORTER_PROMETHEUS_PORT: "0",
-        },
-      }),
-    );
+    const none = await run({ backend, requestCount, flags: [], env: {} });
+    const agent = await run({
+      backend,
+      requestCount,
+      flags: ["--import", import.meta.resolve("@quartet/agent/register")],
+      env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${portOf(collector)}`,
+        OTEL_EXPORTER_PROMETHEUS_PORT: "0",
+      },
+    });
+    pairs.push({ none, agent });
     process.stderr.write(`round ${round + 1} of ${roundCount}\n`);
   }
-  const added = agent.map(
-    ({ cpuMicrosPerRequest }, index) => cpuMicrosPerRequest - none[index]!.cpuMicrosPerRequest,
-  );
+  const added = pairs.map(({ none, agent }) => agent.cpuMicrosPerRequest - none.cpuMicrosPerRequest);
+  const factor = median(pairs.map(({ none, agent }) => agent.cpuMicrosPerRequest / none.cpuMicrosPerRequest));
   const row = (name: string, rounds: readonly Round[]): void => {
     const of = (key: keyof Round): string => median(rounds.map((round) => round[key])).toFixed(1);
     console.log(
       `${name.padEnd(6)} ${of("cpuMicrosPerRequest")} µs CPU/request, p99 ${of("p99Ms")} ms, RSS ${of("rssMiB")} MiB`,
     );
   };
-  row("none", none);
-  row("agent", agent);
-  const factor = median(
-    agent.map((round, index) => round.cpuMicrosPerRequest / none[index]!.cpuMicrosPerRequest),
+  row(
+    "none",
+    pairs.map(({ none }) => none),
+  );
+  row(
+    "agent",
+    pairs.map(({ agent }) => agent),
   );
   console.log(
     `added  ${median(added).toFixed(1)} µs CPU/request (x${factor.toFixed(2)}; ${Math.min(...added).toFixed(1)} to ${Math.max(...added).toFixed(1)})`,
