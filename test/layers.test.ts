@@ -59,6 +59,9 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
   .filter((file) => file !== "" && existsSync(join(root, file)));
 const sources = files.filter((file) => /\.(ts|mjs|js)$/.test(file));
 
+/** Tests and what only tests use: `x.test.ts`, `x.test-kit.ts`, `test-x.ts`. They may build a stage with its neighbours. */
+const isTestFile = (file: string) => /(\.test|\.test-kit)\.ts$|\/test-[^/]+\.ts$/.test(file);
+
 /** Specifiers of static imports, re-exports, side-effect imports and dynamic imports. */
 function importsOf(file: string): string[] {
   const text = readFileSync(join(root, file), "utf8");
@@ -92,7 +95,7 @@ function problemOf(file: string, specifier: string): string | undefined {
 
 test("folders import only the neighbours in their row, through index.ts", () => {
   const broken = sources
-    .filter((file) => /^packages\/\w+\/src\//.test(file) && !file.endsWith(".test.ts"))
+    .filter((file) => /^packages\/\w+\/src\//.test(file) && !isTestFile(file))
     .flatMap((file) =>
       importsOf(file).map((specifier) => ({ file, specifier, problem: problemOf(file, specifier) })),
     )
