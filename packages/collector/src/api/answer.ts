@@ -50,6 +50,8 @@ export function failureOf(error: unknown): Answer {
     case "QUARTET_PROMQL_INVALID":
     case "QUARTET_REGEX_INVALID":
       return failure("bad_data", error.message);
+    case "QUARTET_PROMQL_TIMEOUT":
+      return failure("timeout", error.message);
     case "QUARTET_PROMQL_CANCELLED":
       return failure("canceled", error.message);
     case "QUARTET_PROMQL_EXECUTION":

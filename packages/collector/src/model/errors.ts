@@ -14,7 +14,8 @@ export type ErrorCode =
   | "QUARTET_REGEX_INVALID" // a regular expression that RE2 refuses
   | "QUARTET_PROMQL_INVALID" // an expression does not parse or type-check
   | "QUARTET_PROMQL_EXECUTION" // an expression failed while it ran
-  | "QUARTET_PROMQL_LIMIT" // a query passed its bound of samples, time or memory
+  | "QUARTET_PROMQL_LIMIT" // a query passed its bound of samples, series or steps
+  | "QUARTET_PROMQL_TIMEOUT" // a query took too long; a smaller one may do
   | "QUARTET_PROMQL_CANCELLED" // the client left
   | "QUARTET_RULES_INVALID" // a rule file; the message names file, line and column
   | "QUARTET_STATE_INVALID"; // a state file on disk does not decode

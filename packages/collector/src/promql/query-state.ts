@@ -86,7 +86,7 @@ export function createQueryState(
         throw new CollectorError("QUARTET_PROMQL_CANCELLED", "query was canceled in expression evaluation");
       }
       if (nowMs() > deadlineMs) {
-        throw new CollectorError("QUARTET_PROMQL_LIMIT", "query timed out in expression evaluation");
+        throw new CollectorError("QUARTET_PROMQL_TIMEOUT", "query timed out in expression evaluation");
       }
     },
   };
