@@ -87,7 +87,9 @@ export async function openOutboxLog(settings: OutboxLogSettings): Promise<Outbox
   // Begins with a clean file, so that nothing is ever appended behind a torn line.
   let sizeBytes = await rewrite(path, recovered);
   let keptBytes = sizeBytes;
-  let file: FileHandle = await open(path, "a", 0o600);
+  let file: FileHandle | undefined;
+  /** A write failed: what the file ends with is not known, and a later sync may succeed without it. */
+  let isDamaged = false;
   let queue: {
     readonly text: string;
     readonly resolve: () => void;
@@ -101,29 +103,39 @@ export async function openOutboxLog(settings: OutboxLogSettings): Promise<Outbox
       queue = [];
       const text = batch.map((item) => item.text).join("");
       try {
+        if (isDamaged) await replace();
+        file ??= await open(path, "a", 0o600);
         await file.appendFile(text);
         await file.datasync();
         sizeBytes += Buffer.byteLength(text);
         for (const { resolve } of batch) resolve();
       } catch (cause) {
+        isDamaged = true;
         for (const { reject } of batch) reject(cause);
         continue;
       }
       if (sizeBytes > compactionBytesMin && sizeBytes > 4 * keptBytes) await compact();
     }
+    // In the same turn as the look at the queue: an append that comes after it begins a new round.
+    draining = undefined;
+  }
+
+  async function replace(): Promise<void> {
+    const old = file;
+    file = undefined;
+    await old?.close();
+    keptBytes = await rewrite(path, settings.current());
+    sizeBytes = keptBytes;
+    isDamaged = false;
   }
 
   async function compact(): Promise<void> {
     try {
-      await file.close();
-      keptBytes = await rewrite(path, settings.current());
-      sizeBytes = keptBytes;
+      await replace();
     } catch (cause) {
       // Not again before the file has grown by as much once more.
       keptBytes = sizeBytes;
       settings.onProblem(cause);
-    } finally {
-      file = await open(path, "a", 0o600);
     }
   }
 
@@ -132,9 +144,7 @@ export async function openOutboxLog(settings: OutboxLogSettings): Promise<Outbox
     append(record) {
       return new Promise<void>((resolve, reject) => {
         queue.push({ text: encode(record), resolve, reject });
-        draining ??= drain().finally(() => {
-          draining = undefined;
-        });
+        draining ??= drain();
       });
     },
     async idle() {
@@ -142,7 +152,7 @@ export async function openOutboxLog(settings: OutboxLogSettings): Promise<Outbox
     },
     async close() {
       await draining;
-      await file.close();
+      await file?.close();
     },
   };
 }

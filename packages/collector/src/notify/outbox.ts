@@ -282,7 +282,7 @@ export function createOutbox(settings: OutboxSettings): Outbox {
 
   function retryLater(lane: Lane, row: OutboxRow, outcome: PostOutcome & { kind: "retryable" }): void {
     const backoffMs = Math.min(backoffMsMax, backoffMsMin * backoffFactor ** lane.failures);
-    const delayMs = Math.max(backoffMs * (0.5 + settings.random()), outcome.retryAfterMs ?? 0);
+    const delayMs = Math.max(Math.round(backoffMs * (0.5 + settings.random())), outcome.retryAfterMs ?? 0);
     lane.failures += 1;
     if (clock.nowMs() + delayMs > row.deadlineMs && lane.next === undefined) {
       finish(lane, { kind: "dead", reason: "deadline", cause: outcome.cause });
