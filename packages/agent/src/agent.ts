@@ -26,7 +26,7 @@ import {
   formatExposition,
 } from "./metrics/index.ts";
 import { createPipelines } from "./pipelines.ts";
-import { isTransportThread, readProcessFacts } from "./process-facts.ts";
+import { isPackageManager, isTransportThread, readProcessFacts } from "./process-facts.ts";
 import { createGuard, createNotice, systemClock, watchEnd, type Scope } from "./resilience/index.ts";
 import {
   createFastifyTraces,
@@ -76,7 +76,7 @@ export function startAgent({ env = {} }: AgentOptions = {}): Agent {
 function createAgent(env: Readonly<Record<string, string | undefined>>, forget: () => void): Agent {
   const facts = readProcessFacts();
   const { config, problems } = parseConfig(env, facts);
-  if (config.isDisabled || isTransportThread()) return idleAgent;
+  if (config.isDisabled || isTransportThread() || isPackageManager()) return idleAgent;
   const clock = systemClock;
   const notice = createNotice(config.logLevel, (line) => process.stderr.write(line));
   const guard = createGuard(notice);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { basename } from "node:path";
 import { workerData } from "node:worker_threads";
 import type { ProcessFacts } from "./config.ts";
 import { serviceOfScript } from "./service-name.ts";
@@ -21,6 +22,29 @@ export function readProcessFacts(): ProcessFacts {
 function readOwnVersion(): string {
   const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   return (JSON.parse(manifest) as { version: string }).version;
+}
+
+const packageManagers: ReadonlySet<string> = new Set([
+  "npm",
+  "npx",
+  "npm-cli.js",
+  "npx-cli.js",
+  "pnpm",
+  "pnpm.cjs",
+  "pnpx",
+  "yarn",
+  "yarn.js",
+  "yarnpkg",
+  "corepack",
+  "corepack.js",
+]);
+
+/**
+ * Whether this process is a package manager that will start the service (`npm start`): NODE_OPTIONS reaches it first, and an agent in it
+ * would take the service's admin port.
+ */
+export function isPackageManager(): boolean {
+  return packageManagers.has(basename(process.argv[1] ?? ""));
 }
 
 /**

@@ -58,6 +58,20 @@ test("one connection is kept for all requests", async () => {
   expect(connectionCount).toBe(1);
 });
 
+test("a kept connection that the collector closes just as it is used again is no failure", async () => {
+  let requestCount = 0;
+  const server = await startServer((request, response) => {
+    requestCount += 1;
+    // The second request finds the connection dead.
+    if (requestCount === 2) request.socket.resetAndDestroy();
+    else request.resume().on("end", () => response.end());
+  });
+  const sender = senderTo(server);
+  expect((await sender.send(Buffer.from("x"))).kind).toBe("accepted");
+  expect((await sender.send(Buffer.from("x"))).kind).toBe("accepted");
+  expect(requestCount).toBe(3);
+});
+
 test("no answer in time, a cut connection and a closed port are retryable", async () => {
   const silent = await startServer(() => undefined);
   expect(await senderTo(silent, { timeoutMs: 50 }).send(Buffer.from("x"))).toMatchObject({

@@ -54,7 +54,7 @@ export function createSender(target: SendTarget, { nowMs }: { nowMs: () => numbe
   /** The body of the request on its way; true when there is none. */
   let isWritten = true;
 
-  const post = (body: Buffer): Promise<SendOutcome> =>
+  const post = (body: Buffer, isSecondTry = false): Promise<SendOutcome> =>
     new Promise((resolve) => {
       const sent = request(target.url, {
         method: "POST",
@@ -74,9 +74,15 @@ export function createSender(target: SendTarget, { nowMs }: { nowMs: () => numbe
       // A service that has nothing else to do must be able to end; the flush at its end holds the process itself.
       sent.on("socket", (socket) => socket.unref());
       sent.on("finish", () => (isWritten = true));
-      sent.on("error", (error) =>
-        finish({ kind: "retryable", cause: describe(error), retryAfterMs: undefined }),
-      );
+      sent.on("error", (error: NodeJS.ErrnoException) => {
+        // The collector closed the kept connection just as it was used again: that is no outage.
+        if (sent.reusedSocket && error.code === "ECONNRESET" && !isSecondTry) {
+          clearTimeout(timer);
+          resolve(post(body, true));
+          return;
+        }
+        finish({ kind: "retryable", cause: describe(error), retryAfterMs: undefined });
+      });
       sent.on("response", (response) => {
         const chunks: Buffer[] = [];
         let sizeBytes = 0;
