@@ -77,7 +77,7 @@ async function live(disk: SimulatedDisk, { known, clock, random, between }: Life
       consumers,
     });
     const reader = openStreamReader({ dir, stream, consumer, shared, files: disk, clock });
-    for (;;) {
+    while (!disk.isOff) {
       const appends = Array.from({ length: between(1, 6) }, async () => {
         const text = `${known.offered.size}:${"x".repeat(between(0, Math.min(1_500, segmentSizeBytesMax - 10)))}`;
         known.offered.add(text);

@@ -44,6 +44,10 @@ export class SimulatedDisk implements JournalFiles {
   #announceOff: () => void = () => undefined;
   /** Resolves when the power went. */
   readonly off: Promise<void>;
+  get isOff(): boolean {
+    return this.#isOff;
+  }
+
   /** The power goes before the operation after so many. */
   operationsUntilOff: number = Number.POSITIVE_INFINITY;
   /** Room for the content of all files. */

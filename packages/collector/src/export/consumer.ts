@@ -87,8 +87,11 @@ export class ExportConsumer {
     let mustSeek = false;
     for (let failureCount = 0; !stopping.aborted;) {
       try {
-        if (mustSeek) reader.seek(this.#settledOffset);
-        mustSeek = false;
+        if (mustSeek) {
+          reader.seek(this.#settledOffset);
+          this.#itemsInHand = 0;
+          mustSeek = false;
+        }
         await this.#step(reader);
         failureCount = 0;
       } catch (error) {
@@ -98,7 +101,6 @@ export class ExportConsumer {
         if (failureCount === 1)
           log.error("an exporter failed on the local disk; trying again", { ...this.#labels, error });
         mustSeek = true;
-        this.#itemsInHand = 0;
         await this.#pause(clock, backoffMs(retryBackoff, failureCount, random));
       }
     }

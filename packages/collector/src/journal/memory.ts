@@ -121,20 +121,23 @@ function openReader(state: StreamState, consumer: string, clock: Clock): Account
   let next = cursor.offset;
   let isClosed = false;
   let lost = { records: 0, items: 0 };
-  let itemsGoneSeen = state.itemsGone;
   const own = new Set<() => void>();
 
   const end = (): number => state.oldest + state.records.length;
+  /** Items of all records before an offset. */
+  const itemsBefore = (offset: number): number => {
+    const passed = state.records.slice(0, Math.max(0, offset - state.oldest));
+    return passed.reduce((sum, { itemCount }) => sum + itemCount, state.itemsGone);
+  };
+  let itemsPassed = itemsBefore(next);
   const skipGone = (): void => {
-    if (next < state.oldest) {
-      // Items between the place and the oldest record: all that went since this reader last looked.
-      lost = {
-        records: lost.records + state.oldest - next,
-        items: lost.items + state.itemsGone - itemsGoneSeen,
-      };
-      next = state.oldest;
-    }
-    itemsGoneSeen = state.itemsGone;
+    if (next >= state.oldest) return;
+    lost = {
+      records: lost.records + state.oldest - next,
+      items: lost.items + state.itemsGone - itemsPassed,
+    };
+    next = state.oldest;
+    itemsPassed = state.itemsGone;
   };
 
   return {
@@ -151,6 +154,7 @@ function openReader(state: StreamState, consumer: string, clock: Clock): Account
         if (found.length > 0 && sizeBytes > sizeBytesMax) break;
         found.push(record);
         next += 1;
+        itemsPassed += record.itemCount;
       }
       return found;
     },
@@ -170,6 +174,7 @@ function openReader(state: StreamState, consumer: string, clock: Clock): Account
     },
     seek(offset) {
       next = Math.max(state.oldest, Math.min(offset, end()));
+      itemsPassed = itemsBefore(next);
       return next;
     },
     commit(offset) {

@@ -1,0 +1,71 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+
+export interface ReceivedRequest {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Decompressed. */
+  readonly body: Buffer;
+}
+
+export type Answer =
+  | {
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: Uint8Array | string;
+    }
+  /** Closes the connection instead of answering. */
+  | "hang_up"
+  /** Never answers. */
+  | "silence";
+
+/** A back end on loopback that answers as the test says and remembers what it was sent. */
+export interface TestBackend extends AsyncDisposable {
+  readonly endpoint: string;
+  readonly requests: readonly ReceivedRequest[];
+  /** Decides what each request gets. */
+  answer: (request: ReceivedRequest) => Answer;
+}
+
+export async function startTestBackend(): Promise<TestBackend> {
+  const requests: ReceivedRequest[] = [];
+  const server = createServer((request, response) => {
+    void receive(request).then((received) => {
+      requests.push(received);
+      reply(response, backend.answer(received));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const backend: TestBackend = {
+    endpoint: `http://127.0.0.1:${port}`,
+    requests,
+    answer: () => ({ status: 200 }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return backend;
+}
+
+async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  const raw = Buffer.concat(chunks);
+  const { headers } = request;
+  const encoding = headers["content-encoding"];
+  const body = encoding === "gzip" ? gunzipSync(raw) : encoding === "zstd" ? zstdDecompressSync(raw) : raw;
+  return { path: request.url ?? "", headers, body };
+}
+
+function reply(response: ServerResponse, answer: Answer): void {
+  if (answer === "silence") return;
+  if (answer === "hang_up") {
+    response.destroy();
+    return;
+  }
+  response.writeHead(answer.status, { "content-type": "application/x-protobuf", ...answer.headers });
+  response.end(answer.body ?? "");
+}

@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMemoryJournal } from "../../../packages/collector/src/journal/index.ts";
+import type { AccountingReader, Clock, StreamWriter } from "../../../packages/collector/src/model/index.ts";
+import {
+  createTelemetry,
+  type Log,
+  type Telemetry,
+} from "../../../packages/collector/src/telemetry/index.ts";
+import {
+  createOtlpHttpExporter,
+  exporterConsumer,
+  type Exporter,
+  type OtlpHttpExporterOptions,
+} from "../../../packages/collector/src/export/index.ts";
+import { startTestBackend, type TestBackend } from "./backend.ts";
+
+/** A clock that stands still until the test moves it, and shows what waits for it. */
+export interface TestClock extends Clock {
+  readonly delaysMs: readonly number[];
+  /** Moves on and calls back what is due. */
+  advance(byMs: number): void;
+}
+
+export function createTestClock(startMs: number): TestClock {
+  let nowMs = startMs;
+  const timers = new Set<{ callback: () => void; dueMs: number; delayMs: number }>();
+  return {
+    nowMs: () => nowMs,
+    setTimer(callback, delayMs) {
+      const timer = { callback, dueMs: nowMs + delayMs, delayMs };
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+    get delaysMs() {
+      return [...timers].map(({ delayMs }) => delayMs).sort((a, b) => a - b);
+    },
+    advance(byMs) {
+      nowMs += byMs;
+      const due = [...timers].filter(({ dueMs }) => dueMs <= nowMs);
+      for (const timer of due) {
+        if (timers.delete(timer)) timer.callback();
+      }
+    },
+  };
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** An exporter of traces called "jaeger" between a journal in memory and a back end on loopback. */
+export interface Harness extends AsyncDisposable {
+  readonly backend: TestBackend;
+  readonly clock: TestClock;
+  readonly writer: StreamWriter;
+  readonly reader: AccountingReader;
+  readonly exporter: Exporter;
+  readonly telemetry: Telemetry;
+  readonly logLines: readonly LogLine[];
+  readonly dir: string;
+  /** Offset up to which the cursor is durable. */
+  readonly committedOffset: number;
+  append(text: string, itemCount?: number): Promise<void>;
+  /** Sum over all series of a metric whose labels include these. */
+  metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
+}
+
+/** Times in tests begin here; not a round second. */
+export const startMs = 1_800_000_000_500;
+
+/** Shorter than every other timer, and the same in all tests, to tell it from the others. */
+export const commitIntervalMs = 1;
+
+export async function openHarness(
+  options: Partial<OtlpHttpExporterOptions> & { readonly sizeBytesMax?: number } = {},
+): Promise<Harness> {
+  const backend = await startTestBackend();
+  const clock = createTestClock(startMs);
+  const telemetry = createTelemetry();
+  const logLines: LogLine[] = [];
+  const note =
+    (level: string): Log["info"] =>
+    (message, fields = {}) =>
+      logLines.push({ level, message, fields });
+  const log: Log = { info: note("info"), warn: note("warn"), error: note("error") };
+  const dir = mkdtempSync(join(tmpdir(), "quartet-export-"));
+  const journal = createMemoryJournal(clock);
+  const consumer = exporterConsumer("jaeger", "traces");
+  const writer = journal.openWriter({
+    stream: "spans",
+    ...(options.sizeBytesMax === undefined ? {} : { sizeBytesMax: options.sizeBytesMax }),
+    consumers: [{ name: consumer, kind: "exporter" }],
+  });
+  const inner = journal.openReader({ stream: "spans", consumer });
+  let committedOffset = 0;
+  const reader: AccountingReader = {
+    ...inner,
+    get nextOffset() {
+      return inner.nextOffset;
+    },
+    commit(offset) {
+      inner.commit(offset);
+      committedOffset = offset;
+    },
+  };
+  const exporter = createOtlpHttpExporter({
+    name: "jaeger",
+    endpoint: backend.endpoint,
+    signals: ["traces"],
+    readers: { traces: reader },
+    dir,
+    telemetry,
+    log,
+    clock,
+    random: () => 0,
+    commitIntervalMs,
+    requestTimeoutMs: 7_000,
+    ...options,
+  });
+  return {
+    backend,
+    clock,
+    writer,
+    reader,
+    exporter,
+    telemetry,
+    logLines,
+    dir,
+    get committedOffset() {
+      return committedOffset;
+    },
+    async append(text, itemCount = 1) {
+      await writer.append({ payload: [Buffer.from(text)], itemCount, receivedAtMs: clock.nowMs() });
+    },
+    async metric(name, labels = {}) {
+      const metrics = (await telemetry.snapshot()) as {
+        name: string;
+        values: { value: number; labels: Record<string, string> }[];
+      }[];
+      const values = metrics.find((candidate) => candidate.name === name)?.values ?? [];
+      return values
+        .filter((one) => Object.entries(labels).every(([label, value]) => one.labels[label] === value))
+        .reduce((sum, { value }) => sum + value, 0);
+    },
+    async [Symbol.asyncDispose]() {
+      await exporter.stop({ deadlineMs: 0 });
+      await backend[Symbol.asyncDispose]();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
