@@ -6,6 +6,7 @@ import { answers, shopFolder } from "./shop.ts";
 import { startDemoProcess, takePort, type DemoProcess } from "./processes.ts";
 
 const restartsMax = 10;
+const portAttemptsMax = 5;
 
 /** The demo's collector, a process of its own, started again when something kills it. */
 export interface SupervisedCollector {
@@ -25,18 +26,39 @@ interface CollectorSettings {
   readonly onRestart: () => void;
 }
 
-/** Writes a configuration into the data directory and runs `quartet collector` on it. */
+interface CollectorPorts {
+  readonly otlp: readonly [number, number];
+  readonly api: number;
+}
+
+/** Starts the collector on its documented ports, or on free ones where these are taken. */
 export async function startSupervisedCollector(settings: CollectorSettings): Promise<SupervisedCollector> {
+  for (let attempt = 1; ; attempt += 1) {
+    // Somebody may take a port between our look and the collector's; then any free ones will do.
+    const wanted = attempt === 1 ? { otlp: [4317, 4318], api: 4004 } : { otlp: [0, 0], api: 0 };
+    const otlp = [await takePort(wanted.otlp[0]!), await takePort(wanted.otlp[1]!)] as const;
+    try {
+      return await startOnPorts(settings, { otlp, api: await takePort(wanted.api) });
+    } catch (error) {
+      const wasTaken = error instanceof InstallerError && error.message.includes(" is in use: ");
+      if (!wasTaken || attempt >= portAttemptsMax) throw error;
+    }
+  }
+}
+
+/** Writes a configuration into the data directory and runs `quartet collector` on it. */
+async function startOnPorts(
+  settings: CollectorSettings,
+  ports: CollectorPorts,
+): Promise<SupervisedCollector> {
   const { dataDir, env } = settings;
-  const otlpPorts = [await takePort(4317), await takePort(4318)];
-  const apiPort = await takePort(4004);
-  const apiUrl = `http://127.0.0.1:${apiPort}`;
+  const apiUrl = `http://127.0.0.1:${ports.api}`;
   const configFile = join(dataDir, "demo.yaml");
   const config = {
-    receive: { otlp: { listen: otlpPorts.map((port) => `127.0.0.1:${port}`) } },
+    receive: { otlp: { listen: ports.otlp.map((port) => `127.0.0.1:${port}`) } },
     rules: { files: [join(shopFolder(), "rules.yaml")], evaluation_interval: "1s" },
     notify: { webhook: settings.webhookUrl },
-    api: { listen: `127.0.0.1:${apiPort}`, external_url: apiUrl },
+    api: { listen: `127.0.0.1:${ports.api}`, external_url: apiUrl },
   };
   // JSON is YAML, and it needs no quoting rules.
   writeFileSync(configFile, JSON.stringify(config, undefined, 2));
@@ -76,7 +98,13 @@ export async function startSupervisedCollector(settings: CollectorSettings): Pro
     await stop();
     throw error;
   }
-  return { otlpUrl: `http://127.0.0.1:${otlpPorts[1]}`, apiUrl, otlpPorts, pid: () => current.pid, stop };
+  return {
+    otlpUrl: `http://127.0.0.1:${ports.otlp[1]}`,
+    apiUrl,
+    otlpPorts: ports.otlp,
+    pid: () => current.pid,
+    stop,
+  };
 }
 
 /** The quartet command itself, as sources or as built files. */
