@@ -117,8 +117,8 @@ export function createSpanReader({
     facts.nameEnd = scan.nameEnd;
     facts.kind = scan.kind;
     facts.status = scan.statusCode;
-    facts.traceIdStart = scan.traceIdSize === 16 ? scan.traceIdStart : -1;
-    facts.spanIdStart = scan.spanIdSize === 8 ? scan.spanIdStart : -1;
+    facts.traceIdStart = scan.traceIdStart;
+    facts.spanIdStart = scan.spanIdStart;
     red.count(facts, receivedAtMs);
     pair(scan);
   }

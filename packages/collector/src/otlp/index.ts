@@ -1,6 +1,12 @@
 export { decodeRequest, type Plain } from "./decode.ts";
+export { encodeRequest } from "./encode.ts";
 export { countItems, inspectRequest, type Inspection } from "./inspect.ts";
-export { encodeExportResponse, encodeStatus, type OtlpContentType } from "./respond.ts";
-export { scanLogs, scanSpans, type LogScan, type ResourceScan, type SpanScan } from "./scan.ts";
-export { decodeSeriesBatch, encodeSeriesBatch } from "./series-batch.ts";
-export { encodeRequest, transcodeJson } from "./transcode-json.ts";
+export type { ResourceScan } from "./resource-scan.ts";
+export { encodeExportResponse, encodeStatus, type OtlpContentType, type PartialSuccess } from "./respond.ts";
+export { scanLogs, type LogScan } from "./scan-logs.ts";
+export type { RejectReason } from "./scanner.ts";
+export { scanSpans, type SpanScan } from "./scan-spans.ts";
+export type { OtlpSignal } from "./schema.ts";
+export { decodeSeriesBatch } from "./series-decode.ts";
+export { encodeSeriesBatch } from "./series-encode.ts";
+export { transcodeJson } from "./transcode-json.ts";

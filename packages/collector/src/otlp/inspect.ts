@@ -1,136 +1,172 @@
-import { isUtf8 } from "node:buffer";
-import { ByteWriter } from "./byte-writer.ts";
-import { decodeRequest } from "./decode.ts";
-import { scanLogs, scanSpans } from "./scan.ts";
-import { WireCursor } from "./wire.ts";
-
-type Signal = "spans" | "logs" | "metrics";
+import { cutRejected, type ByteRange } from "./cut.ts";
+import { locate } from "./locate.ts";
+import { emptySpanFields, readPlainSpan, type PartCheck } from "./plain-span.ts";
+import { idStart } from "./scan-spans.ts";
+import { Scanner, type RejectReason, type ScanListener } from "./scanner.ts";
+import type { OtlpSignal } from "./schema.ts";
 
 /** What the one pass over a request at the door found. */
 export interface Inspection {
-  /** Spans, log records or data points that are good. */
+  /** Spans, log records or data points that may be kept. */
   readonly itemCount: number;
+  /** Items that may not, by reason; empty when all may. */
+  readonly rejected: ReadonlyMap<RejectReason, number>;
   readonly rejectedCount: number;
-  /** Why the first one was rejected; "" when none was. */
+  /** Where and why the first one was rejected; "" when none was. */
   readonly rejectedReason: string;
   /** The request without what was rejected: the very same bytes when nothing was. */
   readonly bytes: Uint8Array;
 }
 
+const meaning: Readonly<Record<RejectReason, string>> = {
+  invalid_id: "a trace id needs 16 bytes and a span id 8, not all of them zero",
+  invalid_utf8: "the text is no UTF-8",
+  too_deep: "values are nested too deeply",
+  ambiguous_data: "a metric holds the data of two kinds",
+};
+
 /**
- * Checks a request and cuts out the items that a back end would choke on: one bad span must not fail its batch downstream.
- * @throws CollectorError QUARTET_OTLP_INVALID when the message itself is broken.
+ * Checks a request down to its last part, counts its items and cuts out those that a back end would choke on:
+ * one bad string must not fail a whole batch downstream. What is wrong with a resource or scope rejects the items under it.
+ * @throws CollectorError QUARTET_OTLP_INVALID naming path and byte when the message itself is broken.
+ * @see OTLP specification, "Partial Success"
  */
-export function inspectRequest(signal: Signal, bytes: Uint8Array): Inspection {
-  switch (signal) {
-    case "spans":
-      return inspectSpans(bytes);
-    case "logs": {
-      let itemCount = 0;
-      scanLogs(bytes, () => (itemCount += 1));
-      return { itemCount, rejectedCount: 0, rejectedReason: "", bytes };
-    }
-    case "metrics":
-      return { itemCount: countDataPoints(bytes), rejectedCount: 0, rejectedReason: "", bytes };
-  }
+export function inspectRequest(signal: OtlpSignal, bytes: Uint8Array): Inspection {
+  return new Inspector(signal, bytes).run();
 }
 
 /** Spans, log records or data points in a request. @throws CollectorError QUARTET_OTLP_INVALID */
-export function countItems(signal: Signal, bytes: Uint8Array): number {
+export function countItems(signal: OtlpSignal, bytes: Uint8Array): number {
   let count = 0;
-  switch (signal) {
-    case "spans":
-      scanSpans(bytes, () => (count += 1));
-      return count;
-    case "logs":
-      scanLogs(bytes, () => (count += 1));
-      return count;
-    case "metrics":
-      return countDataPoints(bytes);
-  }
-}
-
-function inspectSpans(bytes: Uint8Array): Inspection {
-  let itemCount = 0;
-  let rejectedReason = "";
-  const rejected = new Set<number>();
-  scanSpans(bytes, (span) => {
-    const reason = reasonOf(bytes, span);
-    if (reason === undefined) {
-      itemCount += 1;
-      return;
-    }
-    rejectedReason ||= reason;
-    rejected.add(span.outerStart);
-  });
-  const kept = rejected.size === 0 ? bytes : cutItems(bytes, rejected);
-  return { itemCount, rejectedCount: rejected.size, rejectedReason, bytes: kept };
-}
-
-function reasonOf(
-  bytes: Uint8Array,
-  span: Parameters<Parameters<typeof scanSpans>[1]>[0],
-): string | undefined {
-  if (span.traceIdSize !== 16 || isZero(bytes, span.traceIdStart, 16))
-    return "a trace id is not 16 bytes that are not all zero";
-  if (span.spanIdSize !== 8 || isZero(bytes, span.spanIdStart, 8))
-    return "a span id is not 8 bytes that are not all zero";
-  if (span.nameStart >= 0 && !isUtf8(bytes.subarray(span.nameStart, span.nameEnd)))
-    return "a span's name is no UTF-8";
-  return undefined;
-}
-
-function isZero(bytes: Uint8Array, start: number, size: number): boolean {
-  for (let index = start; index < start + size; index += 1) if (bytes[index] !== 0) return false;
-  return true;
-}
-
-/** Writes the message anew without the items that begin at the given bytes; the lengths of what held them shrink. */
-function cutItems(bytes: Uint8Array, rejected: ReadonlySet<number>): Uint8Array {
-  const cursor = new WireCursor(bytes);
-  const rebuild = (end: number, depth: number): Uint8Array => {
-    const writer = new ByteWriter();
-    while (cursor.position < end) {
-      const start = cursor.position;
-      cursor.tag(end);
-      const { field } = cursor;
-      cursor.skip(end);
-      // Field 1 of the request, 2 of a resource's group and 2 of a scope's group lead to the items.
-      const isOnTheWay = field === (depth === 0 ? 1 : 2);
-      if (depth === 2 && rejected.has(start)) continue;
-      if (!isOnTheWay || depth === 2) {
-        writer.raw(bytes.subarray(start, cursor.position));
-        continue;
-      }
-      const contentEnd = cursor.end;
-      cursor.position = cursor.start;
-      writer.bytes(field, rebuild(contentEnd, depth + 1));
-      cursor.position = contentEnd;
-    }
-    return writer.take();
+  const listener: ScanListener = {
+    takeItem() {
+      count += 1;
+      return true;
+    },
+    leaveItem() {
+      throw new TypeError("every item was taken");
+    },
   };
-  return rebuild(bytes.length, 0);
+  new Scanner(signal, bytes, { depth: "shallow", listener }).run();
+  return count;
 }
 
-interface PlainMetrics {
-  readonly resourceMetrics?: readonly {
-    readonly scopeMetrics?: readonly {
-      readonly metrics?: readonly Readonly<
-        Record<string, { readonly dataPoints?: readonly unknown[] } | undefined>
-      >[];
-    }[];
-  }[];
+interface RejectedRange extends ByteRange {
+  readonly reason: RejectReason;
+  readonly itemCount: number;
 }
 
-function countDataPoints(bytes: Uint8Array): number {
-  const kinds = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"];
-  const { resourceMetrics = [] } = decodeRequest("metrics", bytes) as PlainMetrics;
-  return resourceMetrics
-    .flatMap(({ scopeMetrics = [] }) => scopeMetrics)
-    .flatMap(({ metrics = [] }) => metrics)
-    .reduce(
-      (sum, metric) =>
-        sum + kinds.reduce((points, kind) => points + (metric[kind]?.dataPoints?.length ?? 0), 0),
-      0,
-    );
+interface Group {
+  readonly itemsBefore: number;
+  readonly rangesBefore: number;
+  readonly outerReason: RejectReason | undefined;
+  /** Fields of the metric's oneof that came so far. */
+  dataCount: number;
+}
+
+// Fields of Span.
+const fieldTraceId = 1;
+const fieldSpanId = 2;
+/** Groups around the data of a metric: resource, scope, metric. */
+const metricDepth = 3;
+
+class Inspector implements ScanListener {
+  readonly #signal: OtlpSignal;
+  readonly #bytes: Uint8Array;
+  readonly #scanner: Scanner;
+  readonly #ranges: RejectedRange[] = [];
+  readonly #groups: Group[] = [];
+  #itemCount = 0;
+  /** Why the message being read cannot be kept: the innermost on the way to the items. */
+  #reason: RejectReason | undefined;
+  #outerReason: RejectReason | undefined;
+  #first: { readonly reason: RejectReason; readonly place: number } | undefined;
+  /** Of a plain span only the verdict matters here. */
+  readonly #fields = emptySpanFields();
+  readonly #checkPart: PartCheck = (field, start, end) => {
+    this.#scanner.walkPart(field, start, end);
+    return this.#reason === undefined;
+  };
+
+  constructor(signal: OtlpSignal, bytes: Uint8Array) {
+    this.#signal = signal;
+    this.#bytes = bytes;
+    this.#scanner = new Scanner(signal, bytes, { depth: "deep", listener: this });
+  }
+
+  run(): Inspection {
+    this.#scanner.run();
+    const bytes = this.#bytes;
+    const rejected = new Map<RejectReason, number>();
+    let rejectedCount = 0;
+    for (const { reason, itemCount } of this.#ranges) {
+      rejected.set(reason, (rejected.get(reason) ?? 0) + itemCount);
+      rejectedCount += itemCount;
+    }
+    return {
+      itemCount: this.#itemCount,
+      rejected,
+      rejectedCount,
+      rejectedReason:
+        this.#first === undefined
+          ? ""
+          : `${locate(this.#signal, bytes, this.#first.place)}: ${meaning[this.#first.reason]}`,
+      bytes: cutRejected(this.#signal, bytes, this.#ranges),
+    };
+  }
+
+  reject(reason: RejectReason, place: number): void {
+    this.#first ??= { reason, place };
+    this.#reason ??= reason;
+  }
+
+  takeItem(_outerStart: number, start: number, end: number): boolean {
+    if (this.#signal !== "spans") return false;
+    const before = this.#reason;
+    this.#reason = undefined;
+    const isGood = readPlainSpan(this.#scanner, this.#fields, { start, end, checkPart: this.#checkPart });
+    if (isGood) this.#itemCount += 1;
+    this.#reason = before;
+    return isGood;
+  }
+
+  enterItem(): void {
+    this.#outerReason = this.#reason;
+    this.#reason = undefined;
+  }
+
+  leaveItem(outerStart: number, start: number, end: number): void {
+    if (this.#signal === "spans" && this.#reason === undefined) {
+      const scanner = this.#scanner;
+      const hasIds = idStart(scanner, fieldTraceId, 16) >= 0 && idStart(scanner, fieldSpanId, 8) >= 0;
+      if (!hasIds) this.reject("invalid_id", start);
+    }
+    if (this.#reason === undefined) this.#itemCount += 1;
+    else this.#ranges.push({ start: outerStart, end, reason: this.#reason, itemCount: 1 });
+    this.#reason = this.#outerReason;
+  }
+
+  enterGroup(): void {
+    this.#groups.push({
+      itemsBefore: this.#itemCount,
+      rangesBefore: this.#ranges.length,
+      outerReason: this.#reason,
+      dataCount: 0,
+    });
+    this.#reason = undefined;
+  }
+
+  leaveGroup(outerStart: number, start: number, end: number): void {
+    const group = this.#groups.pop()!;
+    if (this.#signal === "metrics" && this.#groups.length === metricDepth)
+      this.#groups.at(-1)!.dataCount += 1;
+    if (group.dataCount > 1) this.reject("ambiguous_data", start);
+    if (this.#reason !== undefined) {
+      let itemCount = this.#itemCount - group.itemsBefore;
+      for (const range of this.#ranges.splice(group.rangesBefore)) itemCount += range.itemCount;
+      this.#itemCount = group.itemsBefore;
+      this.#ranges.push({ start: outerStart, end, reason: this.#reason, itemCount });
+    }
+    this.#reason = group.outerReason;
+  }
 }

@@ -1,4 +1,5 @@
-import { ByteWriter } from "./byte-writer.ts";
+import { ReverseWriter } from "./reverse-writer.ts";
+import type { OtlpSignal } from "./schema.ts";
 
 /** The two encodings of OTLP/HTTP. An answer has the encoding of its request. */
 export type OtlpContentType = "application/x-protobuf" | "application/json";
@@ -9,45 +10,67 @@ const rejectedNames = {
   metrics: "rejectedDataPoints",
 } as const;
 
+// Fields of Export…ServiceResponse, its partial success, and google.rpc.Status.
+const fieldPartialSuccess = 1;
+const fieldRejected = 1;
+const fieldErrorMessage = 2;
+const fieldCode = 1;
+const fieldMessage = 2;
+
+/** The specification lets an answer have 4 MiB; nobody reads more than this. */
+const messageLengthMax = 4096;
+
+export interface PartialSuccess {
+  /** 0 with a message is a warning. */
+  readonly rejectedCount: number;
+  readonly message: string;
+}
+
 /**
  * The body of an Export…ServiceResponse. `partial_success` stays unset when nothing was rejected.
  * @see OTLP specification, "Full Success" and "Partial Success"
  */
 export function encodeExportResponse(
-  signal: "spans" | "logs" | "metrics",
+  signal: OtlpSignal,
   contentType: OtlpContentType,
-  partial: { readonly rejectedCount: number; readonly message: string } | undefined,
+  partial?: PartialSuccess,
 ): Buffer {
+  const message = shorten(partial?.message ?? "");
   if (contentType === "application/json") {
-    const partialSuccess = partial && {
-      [rejectedNames[signal]]: String(partial.rejectedCount),
-      errorMessage: partial.message,
-    };
-    return Buffer.from(JSON.stringify(partialSuccess === undefined ? {} : { partialSuccess }));
+    if (partial === undefined) return Buffer.from("{}");
+    const partialSuccess = { [rejectedNames[signal]]: String(partial.rejectedCount), errorMessage: message };
+    return Buffer.from(JSON.stringify({ partialSuccess }));
   }
-  const response = new ByteWriter();
+  const writer = new ReverseWriter(64);
   if (partial !== undefined) {
-    const inner = new ByteWriter();
-    inner.tag(1, 0);
-    inner.varint(partial.rejectedCount);
-    inner.bytes(2, Buffer.from(partial.message));
-    response.bytes(1, inner.take());
+    writer.string(message);
+    writer.tag(fieldErrorMessage, 2);
+    writer.varint(partial.rejectedCount);
+    writer.tag(fieldRejected, 0);
+    writer.message(fieldPartialSuccess, 0);
   }
-  return response.take();
+  return writer.take();
 }
 
 /**
- * A google.rpc.Status: the body of every refusal.
+ * A google.rpc.Status, the body of every refusal; `code` is a number of google.rpc.Code.
  * @see OTLP specification, "OTLP/HTTP Failures"
  */
 export function encodeStatus(
   contentType: OtlpContentType,
-  status: { readonly code: number; readonly message: string },
+  { code, message }: { readonly code: number; readonly message: string },
 ): Buffer {
-  if (contentType === "application/json") return Buffer.from(JSON.stringify(status));
-  const writer = new ByteWriter();
-  writer.tag(1, 0);
-  writer.varint(status.code);
-  writer.bytes(2, Buffer.from(status.message));
+  const text = shorten(message);
+  if (contentType === "application/json") return Buffer.from(JSON.stringify({ code, message: text }));
+  const writer = new ReverseWriter(64);
+  writer.string(text);
+  writer.tag(fieldMessage, 2);
+  writer.varint(code);
+  writer.tag(fieldCode, 0);
   return writer.take();
+}
+
+function shorten(text: string): string {
+  const whole = text.toWellFormed();
+  return whole.length <= messageLengthMax ? whole : `${whole.slice(0, messageLengthMax - 1).toWellFormed()}…`;
 }

@@ -6,23 +6,25 @@ export const wireFixed64 = 1;
 export const wireBytes = 2;
 export const wireFixed32 = 5;
 
-/** A place in a message and the values last read there. One object serves a whole scan: nothing is allocated per field. */
+/** A place in a message and the values last read there. For all but the hottest paths; those use the scanner. */
 export class WireCursor {
   readonly bytes: Uint8Array;
+  readonly view: DataView;
   position = 0;
   /** Field number and wire type of the tag read last. */
   field = 0;
   wireType = 0;
-  /** Of the length-delimited field entered last: where its content begins and ends. */
+  /** Of the length-delimited field read last: where its content begins and ends. */
   start = 0;
   end = 0;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   fail(what: string): never {
-    throw new CollectorError("QUARTET_OTLP_INVALID", `${what} at byte ${this.position}`);
+    throw new CollectorError("QUARTET_OTLP_INVALID", `${what} (byte ${this.position})`);
   }
 
   /** A varint as a number; exact up to 2^53, which is more than any length, enum or count. */
@@ -42,35 +44,32 @@ export class WireCursor {
 
   /** A varint with all its 64 bits. */
   bigVarint(limit: number): bigint {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      if (this.position >= limit) this.fail("a number is cut short");
-      const byte = this.bytes[this.position]!;
-      this.position += 1;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt.asUintN(64, value);
+    const start = this.position;
+    const value = this.varint(limit);
+    if (value <= Number.MAX_SAFE_INTEGER) return BigInt(value);
+    let bits = 0n;
+    for (let position = this.position - 1; position >= start; position -= 1) {
+      bits = (bits << 7n) | BigInt(this.bytes[position]! & 0x7f);
     }
-    return this.fail("a number has more than ten bytes");
+    return BigInt.asUintN(64, bits);
+  }
+
+  /** An int64 as a number: exact between -2^53 and 2^53, which holds every time in milliseconds. */
+  int64(limit: number): number {
+    return Number(BigInt.asIntN(64, this.bigVarint(limit)));
   }
 
   /** Refuses a field of another wire type. */
   expect(wireType: number): void {
-    if (this.wireType !== wireType)
+    if (this.wireType !== wireType) {
       this.fail(`field ${this.field} has wire type ${this.wireType} instead of ${wireType}`);
-  }
-
-  /** The unsigned 32-bit number that begins at a position. */
-  word(start: number): number {
-    const { bytes } = this;
-    return (
-      (bytes[start]! | (bytes[start + 1]! << 8) | (bytes[start + 2]! << 16) | (bytes[start + 3]! << 24)) >>> 0
-    );
+    }
   }
 
   /** Moves behind `size` bytes and returns where they begin. */
   fixed(size: number, limit: number): number {
     const start = this.position;
-    if (start + size > limit) this.fail("a number is cut short");
+    if (size > limit - start) this.fail("a number is cut short");
     this.position = start + size;
     return start;
   }
@@ -80,7 +79,7 @@ export class WireCursor {
     const tag = this.varint(limit);
     this.field = Math.floor(tag / 8);
     this.wireType = tag % 8;
-    if (this.field === 0 || this.field > 0x1fffffff) this.fail("a field has an impossible number");
+    if (this.field === 0 || tag > 0xffff_ffff) this.fail("a field has an impossible number");
     return this.field;
   }
 
@@ -88,9 +87,9 @@ export class WireCursor {
   content(limit: number): void {
     this.expect(wireBytes);
     const length = this.varint(limit);
+    if (length > limit - this.position) this.fail(`field ${this.field} is longer than what holds it`);
     this.start = this.position;
     this.end = this.position + length;
-    if (this.end > limit) this.fail(`field ${this.field} is longer than what holds it`);
     this.position = this.end;
   }
 
@@ -101,17 +100,16 @@ export class WireCursor {
         this.varint(limit);
         return;
       case wireFixed64:
-        this.position += 8;
-        break;
+        this.fixed(8, limit);
+        return;
       case wireBytes:
         this.content(limit);
         return;
       case wireFixed32:
-        this.position += 4;
-        break;
+        this.fixed(4, limit);
+        return;
       default:
-        this.fail(`field ${this.field} has the unknown wire type ${this.wireType}`);
+        this.fail(`field ${this.field} has wire type ${this.wireType}, which OTLP does not use`);
     }
-    if (this.position > limit) this.fail(`field ${this.field} is cut short`);
   }
 }

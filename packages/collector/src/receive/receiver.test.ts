@@ -119,7 +119,7 @@ test("a broken body is refused with 400 and a Status, and nothing is journaled",
   const answer = await post(`${url}/v1/traces`, cut);
   expect(answer.status).toBe(400);
   expect(Buffer.from(await answer.arrayBuffer()).toString("latin1")).toContain(
-    "longer than what holds it at byte",
+    "longer than what holds it (byte",
   );
   const json = await post(
     `${url}/v1/traces`,
@@ -131,7 +131,7 @@ test("a broken body is refused with 400 and a Status, and nothing is journaled",
   expect(json.status).toBe(400);
   expect(await json.json()).toEqual({
     code: 3,
-    message: "resourceSpans[0].scopeSpans[0].spans[0].traceId should be hexadecimal digits",
+    message: "resourceSpans[0].scopeSpans[0].spans[0].traceId should be pairs of hexadecimal digits",
   });
   expect((await post(`${url}/v1/traces`, "no gzip", { "content-encoding": "gzip" })).status).toBe(400);
   expect(appended).toEqual([]);

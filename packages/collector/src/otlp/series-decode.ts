@@ -1,0 +1,203 @@
+import {
+  CollectorError,
+  type Exemplar,
+  type Labels,
+  type SampleWrite,
+  type SeriesWrite,
+} from "../model/index.ts";
+import {
+  fieldExemplarLabels,
+  fieldExemplars,
+  fieldExemplarTimestamp,
+  fieldExemplarValue,
+  fieldLabels,
+  fieldMetadata,
+  fieldMetadataHelp,
+  fieldMetadataType,
+  fieldMetadataUnit,
+  fieldSamples,
+  fieldSampleStart,
+  fieldSampleTimestamp,
+  fieldSampleValue,
+  fieldSymbols,
+  fieldTimeSeries,
+  metricTypes,
+  staleHigh,
+  staleLow,
+} from "./series-encode.ts";
+import { WireCursor, wireFixed64, wireVarint } from "./wire.ts";
+
+/**
+ * Reads what `encodeSeriesBatch` wrote, and any remote write 2.0 request but its native histograms, which are passed over.
+ * Of the start timestamps of a series' samples the last one is given.
+ * @throws CollectorError QUARTET_SERIES_INVALID
+ */
+export function decodeSeriesBatch(bytes: Uint8Array): readonly SeriesWrite[] {
+  try {
+    return decodeBatch(bytes);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new CollectorError("QUARTET_SERIES_INVALID", `a series record is broken: ${message}`, { cause });
+  }
+}
+
+function decodeBatch(bytes: Uint8Array): SeriesWrite[] {
+  const symbols: string[] = [];
+  /** Start and end of each series: symbols may come behind them. */
+  const ranges: number[] = [];
+  const cursor = new WireCursor(bytes);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  while (cursor.position < bytes.length) {
+    const field = cursor.tag(bytes.length);
+    if (field === fieldSymbols) {
+      cursor.content(bytes.length);
+      symbols.push(buffer.toString("utf8", cursor.start, cursor.end));
+    } else if (field === fieldTimeSeries) {
+      cursor.content(bytes.length);
+      ranges.push(cursor.start, cursor.end);
+    } else {
+      cursor.skip(bytes.length);
+    }
+  }
+  const writes: SeriesWrite[] = [];
+  for (let index = 0; index < ranges.length; index += 2) {
+    cursor.position = ranges[index]!;
+    writes.push(decodeSeries(cursor, ranges[index + 1]!, symbols));
+  }
+  return writes;
+}
+
+type Symbols = readonly string[];
+
+/** Enters a nested message: moves to its beginning and returns its end. */
+function enter(cursor: WireCursor, end: number): number {
+  cursor.content(end);
+  cursor.position = cursor.start;
+  return cursor.end;
+}
+
+function decodeSeries(cursor: WireCursor, end: number, symbols: Symbols): SeriesWrite {
+  const labels: string[] = [];
+  const samples: SampleWrite[] = [];
+  const exemplars: Exemplar[] = [];
+  const metadata = { type: 0, help: 0, unit: 0 };
+  let startTimestampMs = 0;
+  while (cursor.position < end) {
+    switch (cursor.tag(end)) {
+      case fieldLabels:
+        decodeReferences(cursor, { end, symbols, into: labels });
+        break;
+      case fieldSamples: {
+        const { startMs, ...sample } = decodeSample(cursor, enter(cursor, end));
+        samples.push(sample);
+        if (startMs !== 0) startTimestampMs = startMs;
+        break;
+      }
+      case fieldExemplars:
+        exemplars.push(decodeExemplar(cursor, enter(cursor, end), symbols));
+        break;
+      case fieldMetadata:
+        decodeMetadata(cursor, enter(cursor, end), metadata);
+        break;
+      default:
+        cursor.skip(end);
+    }
+  }
+  return {
+    labels: pairs(labels),
+    type: metricTypes[metadata.type] ?? "unknown",
+    help: symbolAt(symbols, metadata.help),
+    unit: symbolAt(symbols, metadata.unit),
+    startTimestampMs,
+    samples,
+    exemplars,
+  };
+}
+
+function pairs(labels: Labels): Labels {
+  if (labels.length % 2 !== 0) throw new RangeError("the last label has no value");
+  return labels;
+}
+
+function symbolAt(symbols: Symbols, number: number): string {
+  const symbol = symbols[number];
+  if (symbol !== undefined) return symbol;
+  // Only a request without any symbol may do without the empty one.
+  if (number === 0) return "";
+  throw new RangeError(`there is no symbol ${number}`);
+}
+
+interface References {
+  readonly end: number;
+  readonly symbols: Symbols;
+  readonly into: string[];
+}
+
+/** References come packed, but protobuf lets them come one by one as well. */
+function decodeReferences(cursor: WireCursor, { end, symbols, into }: References): void {
+  if (cursor.wireType === wireVarint) {
+    into.push(symbolAt(symbols, cursor.varint(end)));
+    return;
+  }
+  const contentEnd = enter(cursor, end);
+  while (cursor.position < contentEnd) into.push(symbolAt(symbols, cursor.varint(contentEnd)));
+}
+
+function decodeSample(cursor: WireCursor, end: number): SampleWrite & { readonly startMs: number } {
+  let value = 0;
+  let isStale = false;
+  let timestampMs = 0;
+  let startMs = 0;
+  while (cursor.position < end) {
+    const field = cursor.tag(end);
+    if (field === fieldSampleValue) {
+      cursor.expect(wireFixed64);
+      const start = cursor.fixed(8, end);
+      value = cursor.view.getFloat64(start, true);
+      isStale =
+        cursor.view.getUint32(start, true) === staleLow &&
+        cursor.view.getUint32(start + 4, true) === staleHigh;
+    } else if (field === fieldSampleTimestamp) timestampMs = int64(cursor, end);
+    else if (field === fieldSampleStart) startMs = int64(cursor, end);
+    else cursor.skip(end);
+  }
+  return isStale ? { timestampMs, value: Number.NaN, isStale, startMs } : { timestampMs, value, startMs };
+}
+
+function decodeExemplar(cursor: WireCursor, end: number, symbols: Symbols): Exemplar {
+  const labels: string[] = [];
+  let value = 0;
+  let timestampMs = 0;
+  while (cursor.position < end) {
+    const field = cursor.tag(end);
+    if (field === fieldExemplarLabels) decodeReferences(cursor, { end, symbols, into: labels });
+    else if (field === fieldExemplarValue) {
+      cursor.expect(wireFixed64);
+      value = cursor.view.getFloat64(cursor.fixed(8, end), true);
+    } else if (field === fieldExemplarTimestamp) timestampMs = int64(cursor, end);
+    else cursor.skip(end);
+  }
+  return { labels: pairs(labels), value, timestampMs };
+}
+
+function decodeMetadata(
+  cursor: WireCursor,
+  end: number,
+  into: { type: number; help: number; unit: number },
+): void {
+  while (cursor.position < end) {
+    const field = cursor.tag(end);
+    if (cursor.wireType !== wireVarint) cursor.skip(end);
+    else {
+      const number = cursor.varint(end);
+      if (field === fieldMetadataType) into.type = number;
+      else if (field === fieldMetadataHelp) into.help = number;
+      else if (field === fieldMetadataUnit) into.unit = number;
+    }
+  }
+}
+
+function int64(cursor: WireCursor, end: number): number {
+  cursor.expect(wireVarint);
+  return cursor.int64(end);
+}

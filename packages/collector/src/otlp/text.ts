@@ -1,0 +1,16 @@
+import { isUtf8 } from "node:buffer";
+
+/** Whether all bytes are below 0x80; four are told at once. Both ends must lie inside `bytes`. */
+export function isAscii(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+  let position = start;
+  for (; position + 4 <= end; position += 4) {
+    if ((view.getInt32(position, true) & 0x8080_8080) !== 0) return false;
+  }
+  for (; position < end; position += 1) if (bytes[position]! >= 0x80) return false;
+  return true;
+}
+
+/** Whether the bytes are UTF-8. Nearly all text is ASCII, for which no view has to be made. */
+export function isText(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+  return isAscii(bytes, view, start, end) || isUtf8(bytes.subarray(start, end));
+}
