@@ -14,6 +14,7 @@ import {
   type Exporter,
   type OtlpHttpExporterOptions,
 } from "../../../packages/collector/src/export/index.ts";
+import { until } from "../../support/index.ts";
 import { startTestBackend, type TestBackend } from "./backend.ts";
 
 /** A clock that stands still until the test moves it, and shows what waits for it. */
@@ -152,4 +153,36 @@ export async function openHarness(
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** For `until`: these tests wait for nothing longer than a request on loopback. */
+export const soon: { readonly deadlineMs: number; readonly intervalMs: number } = {
+  deadlineMs: 10_000,
+  intervalMs: 2,
+};
+
+/** What the back end was sent, as text. */
+export function bodies({ backend }: Harness): string[] {
+  return backend.requests.map(({ body }) => body.toString());
+}
+
+export function untilRequests(harness: Harness, count: number): Promise<unknown> {
+  return until(() => harness.backend.requests.length >= count, { ...soon, what: `${count} requests` });
+}
+
+/** Waits until the exporter waits to try again, and returns how long it means to wait. */
+export function untilDelay(harness: Harness): Promise<number> {
+  const own = (delayMs: number) => delayMs !== commitIntervalMs && delayMs !== 7_000;
+  return until(() => harness.clock.delaysMs.find(own), { ...soon, what: "a wait" });
+}
+
+/** Resolves when nothing is queued and the cursor is at the end. */
+export function untilSettled(harness: Harness, offset: number): Promise<unknown> {
+  return until(
+    () => {
+      harness.clock.advance(commitIntervalMs);
+      return harness.committedOffset === offset;
+    },
+    { ...soon, what: `the cursor to reach ${offset}` },
+  );
 }

@@ -6,4 +6,4 @@ export {
   type OtlpHttpExporterOptions,
 } from "./exporter.ts";
 export { exporterConsumer, streamOfSignal, type Signal } from "./signal.ts";
-export { createHttpTransport, type ExportRequest, type ExportResponse, type Transport } from "./transport.ts";
+export type { ExportRequest, ExportResponse, Transport } from "./transport.ts";

@@ -53,6 +53,8 @@ class SegmentReader implements AccountingReader {
   readonly #waiting = new Set<() => void>();
   readonly #removeLag: () => void;
   #isClosed = false;
+  /** Opened before the stream's writer, which may yet set the cursor back to the end of what it found. */
+  #isAhead: boolean;
   #journalId: string | undefined;
   #scan: SegmentScan | undefined;
   /** Base of the segment after the open one, once that one is no longer written. */
@@ -76,6 +78,7 @@ class SegmentReader implements AccountingReader {
     this.#watch = watchEnd(shared, stream);
     this.#at = { offset: 0, items: 0, bytes: 0 };
     this.#committed = readCursor(files, dir, { stream, consumer }, log);
+    this.#isAhead = this.#watch.end() === undefined;
     // A new consumer has lost nothing of what was gone before it came.
     this.#at = this.#committed ?? this.#startOf(listSegments(files, dir, stream)[0]);
     this.#removeLag = this.#metrics?.addLag(stream, consumer, () => this.lag()) ?? (() => undefined);
@@ -140,6 +143,7 @@ class SegmentReader implements AccountingReader {
   seek(offset: number): number {
     this.#closeScan();
     this.#checkpoints.clear();
+    this.#isAhead = false;
     const end = this.#end();
     const wanted = Math.max(0, Math.min(offset, end?.nextOffset ?? offset));
     const bases = listSegments(this.#files, this.#dir, this.#stream);
@@ -201,6 +205,14 @@ class SegmentReader implements AccountingReader {
   /** The stream's synced end. A place behind it (its records were never synced and are gone after a power cut) becomes the end. */
   #end(): StreamEnd | undefined {
     const end = this.#watch.end();
+    if (end !== undefined && this.#isAhead) {
+      this.#isAhead = false;
+      this.#committed = readCursor(this.#files, this.#dir, {
+        stream: this.#stream,
+        consumer: this.#consumer,
+      });
+      this.#at = this.#committed ?? this.#at;
+    }
     if (end !== undefined && this.#at.offset > end.nextOffset) {
       this.#log?.warn("a consumer stood behind the end of the journal and was set to the end", {
         stream: this.#stream,
