@@ -287,3 +287,83 @@ test("after a crash a firing alert keeps its beginning, a pending one its time, 
     labels: { alertname: "Slow" },
   });
 });
+
+test("groups and alerts are shown as Prometheus' API shows them", async () => {
+  const run = await timeline(`
+- record: total
+  expr: sum(load)
+  labels: { kind: sum }
+- alert: High
+  expr: sum by(host)(load)>5
+  for: 1m
+  keep_firing_for: 90s
+  labels: { severity: "{{ $labels.host }}" }
+  annotations: { summary: "at {{ $value }}" }
+- { alert: Bad, expr: '"text"' }`);
+  const [before] = run.engine.groups();
+  expect(before).toMatchObject({ lastEvaluation: "0001-01-01T00:00:00Z", evaluationTime: 0 });
+  expect(before?.rules).toMatchObject([
+    { health: "unknown" },
+    { state: "unknown", alerts: [] },
+    { state: "unknown" },
+  ]);
+  run.push({ __name__: "load", host: "a" }, 1_250);
+  await run.advanceTo(500);
+  const at = new Date(run.zeroMs).toISOString();
+  const outcome = { evaluationTime: expect.any(Number) as number, lastEvaluation: at };
+  expect(run.engine.groups()).toEqual([
+    {
+      name: "g",
+      file: "test.yaml",
+      interval: 1,
+      limit: 0,
+      ...outcome,
+      rules: [
+        {
+          name: "total",
+          query: "sum(load)",
+          labels: { kind: "sum" },
+          health: "ok",
+          type: "recording",
+          ...outcome,
+        },
+        {
+          state: "pending",
+          name: "High",
+          query: "sum by (host) (load) > 5",
+          duration: 60,
+          keepFiringFor: 90,
+          labels: { severity: "{{ $labels.host }}" },
+          annotations: { summary: "at {{ $value }}" },
+          alerts: [
+            {
+              labels: { alertname: "High", host: "a", severity: "a" },
+              annotations: { summary: "at 1250" },
+              state: "pending",
+              activeAt: at,
+              value: "1.25e+03",
+            },
+          ],
+          health: "ok",
+          type: "alerting",
+          ...outcome,
+        },
+        {
+          state: "inactive",
+          name: "Bad",
+          query: '"text"',
+          duration: 0,
+          keepFiringFor: 0,
+          labels: {},
+          annotations: {},
+          alerts: [],
+          health: "err",
+          lastError: "rule result is not a vector or scalar",
+          type: "alerting",
+          ...outcome,
+        },
+      ],
+    },
+  ]);
+  expect(run.engine.alerts()).toHaveLength(1);
+});

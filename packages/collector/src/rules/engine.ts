@@ -25,6 +25,7 @@ import {
 } from "./state-document.ts";
 import { openStateFile } from "./state-file.ts";
 import { createRuleStream } from "./stream.ts";
+import { createStretch } from "./stretch.ts";
 
 export interface RuleEngineSettings {
   readonly groups: readonly RuleGroup[];
@@ -64,7 +65,7 @@ export interface RuleEngine {
   start(): void;
   /** Ends after the evaluations under way and writes the state. */
   stop(): Promise<void>;
-  /** Says that these series have new samples. Cheap where no rule reads them. */
+  /** Says that these series have new samples. Cheap where no rule reads them; does nothing before the start. */
   touched(labels: readonly Labels[]): void;
   /** Whether some rule's selector matches. */
   isWatched(labels: Labels): boolean;
@@ -78,6 +79,8 @@ export interface RuleEngine {
 
 const streamDebounceMsDefault = 50;
 const resendDelayMsDefault = 60_000;
+// Longest stretch of evaluations by ticks before other work of the thread gets its turn.
+const stretchMsMax = 20;
 // At about 500 bytes a key this bounds the cache to 50 MB; what does not fit is matched again.
 const watchCacheSizeMax = 100_000;
 
@@ -157,6 +160,8 @@ export function createRuleEngine(settings: RuleEngineSettings): RuleEngine {
     watch,
     debounceMs: settings.streamDebounceMs ?? streamDebounceMsDefault,
   });
+  const stretch = createStretch(measureMs, stretchMsMax);
+  let isStarted = false;
   let heartbeatMs = 0;
   /** While there are alerts, the file also says until when somebody looked: that time counts for pending ones. */
   function beat(rule: RuntimeRule): void {
@@ -168,6 +173,7 @@ export function createRuleEngine(settings: RuleEngineSettings): RuleEngine {
     createGroupLoop(group, {
       ...shared,
       appendSeries: settings.appendSeries,
+      stretch,
       onEvaluated(rule) {
         beat(rule);
         stream.planFor(rule);
@@ -225,6 +231,7 @@ export function createRuleEngine(settings: RuleEngineSettings): RuleEngine {
   return {
     start() {
       restore();
+      isStarted = true;
       endWatermark = settings.onWatermark(() => {
         for (const loop of loops) loop.wake();
         stream.wake();
@@ -238,7 +245,10 @@ export function createRuleEngine(settings: RuleEngineSettings): RuleEngine {
       await idle();
       await stateFile.write().catch(reportWriteFailure);
     },
-    touched: (labels) => stream.touched(labels),
+    touched(labels) {
+      // Before the alerts are restored, what fires already would fire anew.
+      if (isStarted) stream.touched(labels);
+    },
     isWatched: (labels) => watch.rulesReading(labels).length > 0,
     groups: () => buildSnapshot(groups),
     alerts: () =>

@@ -1,4 +1,3 @@
-import { setImmediate as yieldToOthers } from "node:timers/promises";
 import {
   labelValue,
   metricNameLabel,
@@ -12,6 +11,7 @@ import { evaluateTick, type RuleSettings } from "./evaluate-rule.ts";
 import type { RuleTelemetry } from "./rule-telemetry.ts";
 import type { RuntimeGroup, RuntimeRule } from "./runtime.ts";
 import { createSlotSchedule } from "./slot.ts";
+import type { Stretch } from "./stretch.ts";
 
 export interface GroupLoopSettings extends RuleSettings {
   readonly clock: Clock;
@@ -25,6 +25,8 @@ export interface GroupLoopSettings extends RuleSettings {
   readonly deliver: (events: readonly AlertEvent[], isChanged: boolean) => void;
   /** Told after each evaluation of a rule. */
   readonly onEvaluated: (rule: RuntimeRule) => void;
+  /** Shared by all groups. */
+  readonly stretch: Stretch;
   readonly metrics: RuleTelemetry;
   readonly log: Log;
 }
@@ -41,8 +43,6 @@ export interface GroupLoop {
 
 // The watermark itself advances in steps of up to a second; with an interval shorter than that every slot would be missed.
 const patienceMsMin = 2_000;
-// Longest stretch of evaluations before other work of the thread gets its turn.
-const stretchMsMax = 20;
 
 /**
  * Evaluates a group at its slots, rule after rule. A slot waits for the watermark for one interval, then it is missed:
@@ -147,17 +147,12 @@ export function createGroupLoop(group: RuntimeGroup, settings: GroupLoopSettings
   async function evaluateSlot(slotMs: number): Promise<void> {
     const startedMs = measureMs();
     const slotDelaySeconds = (clock.nowMs() - slotMs) / 1_000;
-    let stretchStartMs = startedMs;
     let samples = 0;
     for (const rule of group.rules) {
       if (!isRunning) break;
       // A rule sees what the rules before it made in the same slot.
       if ([...rule.ruleInputs].some((name) => pendingNames.has(name))) await flush();
-      samples += evaluateRule(rule, slotMs);
-      if (measureMs() - stretchStartMs > stretchMsMax) {
-        await yieldToOthers();
-        stretchStartMs = measureMs();
-      }
+      samples += await settings.stretch.run(() => evaluateRule(rule, slotMs));
     }
     await flush();
     group.evaluationSeconds = (measureMs() - startedMs) / 1_000;

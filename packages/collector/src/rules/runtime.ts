@@ -1,4 +1,4 @@
-import { compileMatcher, metricNameLabel, type Labels, type Matcher } from "../model/index.ts";
+import { compileMatcher, labelsKey, metricNameLabel, type Labels, type Matcher } from "../model/index.ts";
 import { readsOnlyPresence, vectorSelectors, type SelectorUse } from "../promql/index.ts";
 import type { AlertMap } from "./alert.ts";
 import type { Rule, RuleGroup } from "./rule.ts";
@@ -104,6 +104,12 @@ interface WatchedSelector {
   readonly tests: readonly { readonly name: string; readonly test: (value: string) => boolean }[];
 }
 
+/** Selectors of one metric name, or of none: by a label and value that they ask for, and the rest. */
+interface SelectorIndex {
+  readonly byLabel: Map<string, Map<string, WatchedSelector[]>>;
+  readonly others: WatchedSelector[];
+}
+
 /** Finds the rules that read a series. */
 export interface Watch {
   /** Indexes of the rules, ascending. Remembered by label set. */
@@ -111,45 +117,46 @@ export interface Watch {
 }
 
 /**
- * An index of the rules' selectors by metric name.
+ * An index of the rules' selectors by metric name, and by the first label that they ask for.
  * @param cacheSizeMax label sets that are remembered; the longest known is forgotten first
  */
 export function createWatch(rules: readonly RuntimeRule[], cacheSizeMax: number): Watch {
-  const byName = new Map<string, WatchedSelector[]>();
-  const anyName: WatchedSelector[] = [];
-  for (const { index: ruleIndex, selectors } of rules) {
+  const byName = new Map<string, SelectorIndex>();
+  const anyName: SelectorIndex = { byLabel: new Map(), others: [] };
+  for (const { index, selectors } of rules) {
     for (const { matchers } of selectors) {
       const name = exactName(matchers);
-      const others =
-        name === undefined ? matchers : matchers.filter((matcher) => matcher.name !== metricNameLabel);
-      const selector = {
-        ruleIndex,
-        tests: others.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) })),
-      };
-      if (name === undefined) anyName.push(selector);
-      else byName.set(name, [...(byName.get(name) ?? []), selector]);
+      if (name !== undefined && !byName.has(name)) byName.set(name, { byLabel: new Map(), others: [] });
+      addSelector(name === undefined ? anyName : byName.get(name)!, index, matchers);
     }
   }
+  const isAnyName = anyName.others.length > 0 || anyName.byLabel.size > 0;
   const cache = new Map<string, readonly number[]>();
 
   function find(labels: Labels): readonly number[] {
     const values = new Map<string, string>();
     for (let at = 0; at < labels.length; at += 2) values.set(labels[at]!, labels[at + 1]!);
-    const candidates = [...(byName.get(values.get(metricNameLabel) ?? "") ?? []), ...anyName];
-    const found = candidates
-      .filter(({ tests }) => tests.every(({ name, test }) => test(values.get(name) ?? "")))
-      .map(({ ruleIndex }) => ruleIndex);
-    return [...new Set(found)].sort((left, right) => left - right);
+    const found = new Set<number>();
+    for (const selectors of [byName.get(values.get(metricNameLabel) ?? ""), anyName]) {
+      if (selectors === undefined) continue;
+      const candidates = [...values].flatMap(
+        ([name, value]) => selectors.byLabel.get(name)?.get(value) ?? [],
+      );
+      for (const { ruleIndex, tests } of [...candidates, ...selectors.others]) {
+        if (tests.every(({ name, test }) => test(values.get(name) ?? ""))) found.add(ruleIndex);
+      }
+    }
+    return [...found].sort((left, right) => left - right);
   }
 
   return {
     rulesReading(labels) {
       // Most series of a busy collector are no rule's business: their name alone says so, without a key.
-      if (anyName.length === 0) {
+      if (!isAnyName) {
         const at = labels.indexOf(metricNameLabel);
         if (at < 0 || !byName.has(labels[at + 1] ?? "")) return [];
       }
-      const key = labels.join("\uFFFF");
+      const key = labelsKey(labels);
       const known = cache.get(key);
       if (known !== undefined) return known;
       const found = find(labels);
@@ -163,6 +170,25 @@ export function createWatch(rules: readonly RuntimeRule[], cacheSizeMax: number)
       return found;
     },
   };
+}
+
+function addSelector(index: SelectorIndex, ruleIndex: number, matchers: readonly Matcher[]): void {
+  const selector: WatchedSelector = {
+    ruleIndex,
+    tests: matchers.map((matcher) => ({ name: matcher.name, test: compileMatcher(matcher) })),
+  };
+  const asked = matchers.find(
+    ({ name, operator, value }) => name !== metricNameLabel && operator === "=" && value !== "",
+  );
+  if (asked === undefined) {
+    index.others.push(selector);
+    return;
+  }
+  const values = index.byLabel.get(asked.name) ?? new Map<string, WatchedSelector[]>();
+  index.byLabel.set(asked.name, values);
+  const selectors = values.get(asked.value);
+  if (selectors === undefined) values.set(asked.value, [selector]);
+  else selectors.push(selector);
 }
 
 /** The one name that a selector takes, or undefined. */
