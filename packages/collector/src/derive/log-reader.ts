@@ -14,7 +14,7 @@ export function createLogReader({
   readonly services: Interner;
   readonly logs: ServiceCounters;
   readonly sources: ResourceSources;
-  readonly skip: (stream: "logs", reason: "no_service_name") => void;
+  readonly skip: (reason: "no_service_name") => void;
 }): (payload: Uint8Array, receivedAtMs: number) => void {
   const severityOfText = createSeverityLookup(createInterner({ entriesMax: 256 }));
   let bytes = new Uint8Array() as Uint8Array;
@@ -34,7 +34,7 @@ export function createLogReader({
   function visit(scan: LogScan): void {
     if (scan.resourceStart !== resourceStart) enterResource(scan);
     if (!hasService) {
-      skip("logs", "no_service_name");
+      skip("no_service_name");
       return;
     }
     let severity = severityOfNumber(scan.severityNumber);

@@ -13,6 +13,9 @@ export interface ServiceGraph {
     edge: { readonly client: Half; readonly server: Half; readonly type: ConnectionType },
     recordMs: number,
   ): void;
+  /** Brings the table up to date with what was counted. */
+  flush(): void;
+  refreshWatched(): void;
   /** Ends the series of edges last seen before `cutoffMs`. */
   sweep(cutoffMs: number): void;
   snapshot(): ServiceGraphState;
@@ -40,12 +43,15 @@ interface Edge {
   readonly cells: Float64Array<ArrayBuffer>;
   /** In the order of `labelSets`. */
   readonly ids: Int32Array;
+  isDirty: boolean;
+  isWatched: boolean;
 }
 
 const bucketCount = durationBoundsMs.length + 1;
 const cellsPerSide = 1 + bucketCount;
 const seriesPerSide = 2 + bucketCount;
 const seriesPerEdge = 2 + 2 * seriesPerSide;
+const overflowKey = -1;
 const prefix = "traces_service_graph_request";
 
 const countFamily: Family = { type: "counter", help: "Requests between two services.", unit: "" };
@@ -62,9 +68,12 @@ export function createServiceGraph({
   readonly table: SeriesTable;
   readonly services: Interner;
 }): ServiceGraph {
-  const edges = new Map<string, Edge>();
+  const edges = new Map<number, Edge>();
+  let dirty: Edge[] = [];
+  /** Numbers of services are far below 2^25, so that the key stays exact; it is made for every pair, and makes no string. */
   const keyOf = (client: number, server: number, type: ConnectionType) =>
-    client < 0 ? "overflow" : `${client} ${server} ${type}`;
+    client < 0 ? overflowKey : (client * 2 ** 25 + server) * 2 + (type === "" ? 0 : 1);
+  const watches = ({ ids }: { readonly ids: Int32Array }) => ids.some((id) => table.isWatched(id));
 
   function addEdge(client: number, server: number, type: ConnectionType, starts?: Float64Array): Edge {
     const isOverflow = client < 0;
@@ -83,7 +92,8 @@ export function createServiceGraph({
       });
     }
     const cells = new Float64Array(2 + 2 * cellsPerSide);
-    const edge: Edge = { client, server, type, seenMs: 0, cells, ids };
+    const isWatched = watches({ ids });
+    const edge: Edge = { client, server, type, seenMs: 0, cells, ids, isDirty: false, isWatched };
     edges.set(keyOf(client, server, type), edge);
     return edge;
   }
@@ -94,7 +104,7 @@ export function createServiceGraph({
       if (known !== undefined) return known;
       if (table.hasRoom(seriesPerEdge)) return addEdge(client, server, type);
     }
-    return edges.get("overflow") ?? addEdge(-1, -1, "");
+    return edges.get(overflowKey) ?? addEdge(-1, -1, "");
   }
 
   function eachValue({ cells, ids }: Edge, put: (seriesId: number, value: number) => void): void {
@@ -126,7 +136,20 @@ export function createServiceGraph({
         while (bucket < durationBoundsMs.length && durationMs > durationBoundsMs[bucket]!) bucket += 1;
         edge.cells[first + 1 + bucket]! += server.count;
       }
-      eachValue(edge, table.set);
+      if (edge.isDirty) return;
+      edge.isDirty = true;
+      dirty.push(edge);
+      if (edge.isWatched) table.noteWatched();
+    },
+    flush() {
+      for (const edge of dirty) {
+        edge.isDirty = false;
+        eachValue(edge, table.set);
+      }
+      dirty = [];
+    },
+    refreshWatched() {
+      for (const edge of edges.values()) edge.isWatched = watches(edge);
     },
     sweep(cutoffMs) {
       for (const [key, edge] of edges) {
@@ -136,8 +159,11 @@ export function createServiceGraph({
       }
     },
     snapshot: () => ({
-      edges: [...edges.values()].map(({ ids, cells, ...edge }) => ({
-        ...edge,
+      edges: [...edges.values()].map(({ client, server, type, seenMs, cells, ids }) => ({
+        client,
+        server,
+        type,
+        seenMs,
         cells: cells.slice(),
         startMs: Float64Array.from(ids, (id) => table.introducedStartMs(id) ?? 0),
       })),

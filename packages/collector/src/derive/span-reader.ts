@@ -35,7 +35,7 @@ export function createSpanReader({
   readonly pairs: SpanPairs;
   readonly graph: ServiceGraph;
   readonly sources: ResourceSources;
-  readonly skip: (stream: "spans", reason: "no_service_name") => void;
+  readonly skip: (reason: "no_service_name") => void;
 }): (payload: Uint8Array, receivedAtMs: number) => void {
   const facts: SpanFacts = {
     bytes: new Uint8Array(),
@@ -98,7 +98,7 @@ export function createSpanReader({
   function visit(scan: SpanScan): void {
     if (scan.resourceStart !== resourceStart) enterResource(scan);
     if (!hasService) {
-      skip("spans", "no_service_name");
+      skip("no_service_name");
       return;
     }
     facts.count =

@@ -1,4 +1,4 @@
-import { compileMatcher, type Labels, type Matcher } from "../model/index.ts";
+import { compileMatcher, type Matcher } from "../model/index.ts";
 import type { CatalogueSeries } from "./catalogue-writer.ts";
 
 /**
@@ -135,9 +135,4 @@ function subtract(from: Postings, dropped: Postings): Postings {
     if (dropped[at] !== ordinal) rest.push(ordinal);
   }
   return rest;
-}
-
-/** Whether two label sets are the same. */
-export function sameLabels(a: Labels, b: Labels): boolean {
-  return a.length === b.length && a.every((text, at) => text === b[at]);
 }
