@@ -1,5 +1,4 @@
 export { createRuleEngine, type RuleEngine, type RuleEngineSettings } from "./engine.ts";
-export { fingerprintOf } from "./fingerprint.ts";
 export { parseRuleFile } from "./rule-file.ts";
 export type { AlertingRule, RecordingRule, Rule, RuleGroup } from "./rule.ts";
 export type { AlertAnswer, GroupAnswer, RuleAnswer } from "./snapshot.ts";

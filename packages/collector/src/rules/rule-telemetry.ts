@@ -14,6 +14,7 @@ export interface RuleTelemetry {
   missed(group: RuntimeGroup, count: number): void;
   streamed(seconds: number, lagSeconds: number): void;
   streamFailed(): void;
+  streamSkipped(): void;
   templateFailed(): void;
   stateWriteFailed(): void;
   sent(status: "firing" | "resolved"): void;
@@ -69,6 +70,11 @@ export function createRuleTelemetry(telemetry: Telemetry, groups: readonly Runti
   const streamFailures = counter(
     "quartet_rules_stream_evaluation_failures_total",
     "Evaluations between the ticks that failed.",
+    [],
+  );
+  const streamSkips = counter(
+    "quartet_rules_stream_skipped_total",
+    "Evaluations between the ticks that were left to the tick, because the rule takes too long.",
     [],
   );
   const streamLag = telemetry.histogram({
@@ -131,6 +137,7 @@ export function createRuleTelemetry(telemetry: Telemetry, groups: readonly Runti
       streamLag.observe(lagSeconds);
     },
     streamFailed: () => streamFailures.add(),
+    streamSkipped: () => streamSkips.add(),
     templateFailed: () => templateFailures.add(),
     stateWriteFailed: () => stateFailures.add(),
     sent: (status) => sent.add({ status }),

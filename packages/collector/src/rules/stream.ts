@@ -28,6 +28,8 @@ export interface RuleStream {
   stop(): void;
 }
 
+// A rule whose last tick took longer would hold up all others with every sample; it waits for its tick.
+const slowSecondsMin = 0.1;
 // One turn of the stream may take this long; then what else the thread does comes first.
 const turnMsMax = 20;
 // The stream rests this many times as long as it worked, so that it takes a quarter of the thread at most.
@@ -71,6 +73,10 @@ export function createRuleStream(settings: StreamSettings): RuleStream {
   }
 
   function evaluate(rule: RuntimeRule, touchedMs: number): void {
+    if (rule.evaluationSeconds > slowSecondsMin) {
+      metrics.streamSkipped();
+      return;
+    }
     const startedMs = measureMs();
     const nowMs = clock.nowMs();
     try {
