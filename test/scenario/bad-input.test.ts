@@ -17,6 +17,9 @@ afterAll(async () => {
   await folder.remove();
 });
 
+/** Rule files are read when the listeners are open already, and the documented ports may be somebody else's. */
+const anyPorts = `receive: { otlp: { listen: ["127.0.0.1:0"] } }\napi: { listen: "127.0.0.1:0" }\n`;
+
 let configCount = 0;
 /** Runs `quartet collector` on a configuration, in a folder of its own that holds `files` too. */
 async function runCollectorOn(config: string, files: Readonly<Record<string, string>> = {}) {
@@ -55,7 +58,7 @@ describe("a broken configuration ends with 2 and names the place", () => {
   });
 
   test("a rule file that is not there is named with its key", async () => {
-    const { code, stderr } = await runCollectorOn("rules:\n  files: [nothing/rules.yaml]\n");
+    const { code, stderr } = await runCollectorOn(`${anyPorts}rules:\n  files: [nothing/rules.yaml]\n`);
     expect(stderr).toMatch(/rules\.files: .*nothing\/rules\.yaml/);
     expect(stderr).not.toMatch(stackTrace);
     expect(code).toBe(2);
@@ -63,7 +66,7 @@ describe("a broken configuration ends with 2 and names the place", () => {
 
   test("a rule whose expression does not parse is named with file and line", async () => {
     const rules = `groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: sum(rate(x[5m])\n`;
-    const config = "rules: { files: [rules.yaml] }\n";
+    const config = `${anyPorts}rules: { files: [rules.yaml] }\n`;
     const { code, stderr } = await runCollectorOn(config, { "rules.yaml": rules });
     expect(stderr).toMatch(/rules\.yaml:5:\d+: /);
     expect(stderr).not.toMatch(stackTrace);

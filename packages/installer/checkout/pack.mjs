@@ -34,7 +34,6 @@ run(node, [
   "-b",
   ...names.map((name) => tsconfigOf(name)),
 ]);
-for (const name of names) dropOrphans(join(stage, name));
 stageShop();
 mkdirSync(target, { recursive: true });
 for (const name of names) npm(["pack", "--silent", "--pack-destination", target], join(stage, name));
@@ -49,7 +48,7 @@ function stagePackage(name) {
       cpSync(join(source, file), join(stage, name, file), { recursive: true });
   }
   cpSync(join(root, "LICENSE"), join(stage, name, "LICENSE"));
-  const { references = [] } = JSON.parse(readFileSync(join(source, "tsconfig.build.json"), "utf8"));
+  const { exclude, references = [] } = JSON.parse(readFileSync(join(source, "tsconfig.build.json"), "utf8"));
   const config = {
     extends: join(source, "tsconfig.build.json"),
     compilerOptions: {
@@ -62,36 +61,10 @@ function stagePackage(name) {
       declarationMap: false,
     },
     include: [join(source, "src")],
-    exclude: [join(source, "src", "**", "*.test.ts")],
+    exclude: exclude.map((pattern) => join(source, pattern)),
     references: references.map(({ path }) => ({ path: tsconfigOf(basename(dirname(path))) })),
   };
   writeFileSync(tsconfigOf(name), JSON.stringify(config, undefined, 2));
-}
-
-/**
- * Removes built files that no other file of the package names: what only tests import stays behind.
- * Files directly in dist wire the package and stay: workers are started by an address that is put together at run time.
- */
-function dropOrphans(folder) {
-  const texts = new Map(
-    readdirSync(folder, { recursive: true })
-      .filter((file) => /\.(js|d\.ts)$|^package\.json$/.test(file))
-      .map((file) => [file, readFileSync(join(folder, file), "utf8")]),
-  );
-  const stemOf = (file) => file.replace(/\.(js|d\.ts)$/, "");
-  for (let isDone = false; !isDone;) {
-    const orphans = [...texts.keys()].filter((file) => {
-      const isWiring = file.split(/[/\\]/).length <= 2;
-      if (isWiring || !file.startsWith("dist")) return false;
-      const named = new RegExp(`[/"'\`]${basename(stemOf(file))}[."'\`$]`);
-      return ![...texts].some(([other, text]) => stemOf(other) !== stemOf(file) && named.test(text));
-    });
-    for (const file of orphans) {
-      rmSync(join(folder, file));
-      texts.delete(file);
-    }
-    isDone = orphans.length === 0;
-  }
 }
 
 /** The demo runs from the tarball too: its services travel with the command. */

@@ -38,7 +38,8 @@ describe.each(["agent", "collector", "installer"])("the tarball of %s", (name) =
     expect(strange).toEqual([]);
     const unwanted = files().filter(
       (file) =>
-        (/\.(ts|mts|cts)$/.test(file) && !file.endsWith(".d.ts")) || /\.test\.|\.map$|tsbuildinfo/.test(file),
+        (/\.(ts|mts|cts)$/.test(file) && !file.endsWith(".d.ts")) ||
+        /\.test[.-]|(^|\/)test-|\.map$|tsbuildinfo/.test(file),
     );
     expect(unwanted).toEqual([]);
     expect(files().filter((file) => file.endsWith(".js")).length).toBeGreaterThan(3);
