@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startCollector } from "./collector.ts";
-import { nearest, parseConfig, type CollectorConfig } from "./config/index.ts";
-import { CollectorError, systemClock } from "./model/index.ts";
+import { parseConfig, type CollectorConfig } from "./config/index.ts";
+import { CollectorError, nearest, systemClock } from "./model/index.ts";
 import { createLog } from "./telemetry/index.ts";
 
 export { countJournaledItems, holdJournal } from "./journal/index.ts";

@@ -1,7 +1,6 @@
 import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument, type Document } from "yaml";
-import { CollectorError, type Stream } from "../model/index.ts";
-import { nearest } from "./nearest.ts";
+import { CollectorError, nearest, type Stream } from "../model/index.ts";
 import { configSchema, keysNotServed } from "./schema.ts";
 import { isLoopback, parseAddress, parseDurationMs, parseSizeBytes } from "./units.ts";
 import { expandVariables } from "./variables.ts";

@@ -1,5 +1,4 @@
 export { parseConfig, type CollectorConfig, type ExporterConfig } from "./config.ts";
-export { nearest } from "./nearest.ts";
 export { configSchema } from "./schema.ts";
 export { openTokens } from "./tokens.ts";
 export { parseAddress } from "./units.ts";

@@ -38,3 +38,4 @@ export {
   type TimeRange,
 } from "./query.ts";
 export type { Exemplar, MetricType, SampleWrite, SeriesWrite } from "./series.ts";
+export { nearest } from "./nearest.ts";

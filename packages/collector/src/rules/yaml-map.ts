@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, type Document, type Node, type Scalar } from "yaml";
+import { nearest } from "../model/index.ts";
 import { parseDurationMs } from "../promql/index.ts";
-import { nearest } from "./nearest.ts";
 import { offsetOf, type ProblemList } from "./yaml-place.ts";
 
 export interface Entry {
