@@ -74,7 +74,7 @@ test("SIGTERM beside the listener of signal-exit, which waits for nobody else to
   });
   await (await fetch(`${service.url}/echo`)).text();
   expect(await service.process.stop({ graceMs: 8_000 })).toEqual({ code: null, signal: "SIGTERM" });
-  expect(service.process.stdout()).toContain("tidied up");
+  expect(service.process.stderr()).toBe("tidied up\n");
   expect(receiver.spans).toHaveLength(1);
 });
 

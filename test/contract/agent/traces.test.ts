@@ -191,6 +191,24 @@ test("an unsampled parent makes nothing to send, and is handed on as unsampled",
   expect(await service.metric("http_server_request_duration_seconds_count")).toBe(2);
 });
 
+test("a sampled span says how many it stands for, and every request counts in the histogram", async () => {
+  await using receiver = await startReceiver();
+  await using service = await startService({
+    script: "plain.mjs",
+    endpoint: receiver.url,
+    env: { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.5" },
+  });
+  const count = 60;
+  for (let index = 0; index < count; index += 1) await (await fetch(`${service.url}/echo`)).text();
+  const recorded = (await service.metric("quartet_agent_recorded_total", { signal: "spans" })) ?? 0;
+  // Fewer than 5 or more than 55 of 60 come once in 10^11 runs.
+  expect(recorded).toBeGreaterThan(5);
+  expect(recorded).toBeLessThan(55);
+  await eventually("the spans", () => receiver.spans.length === recorded);
+  expect(new Set(receiver.spans.map(({ traceState }) => traceState))).toEqual(new Set(["ot=th:8"]));
+  expect(await service.metric("http_server_request_duration_seconds_count")).toBe(count);
+});
+
 test("the context holds when the body of a raw POST ends, and spans of the service's own nest", async () => {
   await using receiver = await startReceiver();
   await using service = await startService({ script: "plain.mjs", endpoint: receiver.url });

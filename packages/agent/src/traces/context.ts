@@ -24,21 +24,29 @@ export function createRequestContext(): RequestContext {
   const inherited: (this: IncomingMessage, ...args: [string | symbol, ...unknown[]]) => boolean =
     // oxlint-disable-next-line typescript/unbound-method -- it is called with its `this` below
     IncomingMessage.prototype.emit;
-  const emit: typeof inherited = function emit(this: IncomingMessage, ...args: Parameters<typeof inherited>) {
+  const emit: typeof inherited = function emit(...args) {
+    if (manager.active() !== ROOT_CONTEXT) return Reflect.apply(inherited, this, args);
     const record = serverRequestOf(this);
-    if (record === undefined || manager.active() !== ROOT_CONTEXT)
-      return Reflect.apply(inherited, this, args);
+    if (record === undefined) return Reflect.apply(inherited, this, args);
     return manager.with(record.context, () => Reflect.apply(inherited, this, args));
   };
+  const before = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, "emit");
   return {
     manager,
     enter: (context) => void manager.attach(context),
     start() {
-      IncomingMessage.prototype.emit = emit;
+      Object.defineProperty(IncomingMessage.prototype, "emit", {
+        value: emit,
+        writable: true,
+        configurable: true,
+        enumerable: false,
+      });
     },
     stop() {
       // Only what is still ours; whoever wrapped it since keeps working.
-      if (IncomingMessage.prototype.emit === emit) Reflect.deleteProperty(IncomingMessage.prototype, "emit");
+      if (IncomingMessage.prototype.emit !== emit) return;
+      Reflect.deleteProperty(IncomingMessage.prototype, "emit");
+      if (before !== undefined) Object.defineProperty(IncomingMessage.prototype, "emit", before);
     },
   };
 }

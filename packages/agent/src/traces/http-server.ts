@@ -53,12 +53,12 @@ export interface ServerRequest {
   error: unknown;
 }
 
-const key = Symbol("quartet.server-request");
-type Traced = IncomingMessage & { [key]?: ServerRequest | undefined };
+/** Beside the requests, not on them: who prints one must not see the agent. */
+const records = new WeakMap<IncomingMessage, ServerRequest>();
 
 /** The agent's record of a running request; undefined when it is not traced or over. */
 export function serverRequestOf(request: IncomingMessage): ServerRequest | undefined {
-  return (request as Traced)[key];
+  return records.get(request);
 }
 
 interface Started {
@@ -79,7 +79,7 @@ const headersGetter: TextMapGetter<IncomingMessage["headers"]> = {
  */
 export function createHttpServerTraces(settings: HttpServerSettings): HttpServerTraces {
   const { tracer, guard, enter, isOwn, onEnd } = settings;
-  const running = new Map<Traced, (errorType: string | undefined) => void>();
+  const running = new Map<IncomingMessage, (errorType: string | undefined) => void>();
 
   const begin = ({ request, response, socket, server }: Started): void => {
     if (isOwn(server)) return;
@@ -90,11 +90,11 @@ export function createHttpServerTraces(settings: HttpServerSettings): HttpServer
     const span = tracer.startSpan(spanName(method), { kind: SpanKind.SERVER, attributes }, parent);
     const context = trace.setSpan(parent, span);
     const record: ServerRequest = { span, context, route: "", error: undefined };
-    (request as Traced)[key] = record;
+    records.set(request, record);
     const end = (abandonedBecause: string | undefined): void => {
       if (!running.delete(request)) return;
       // A kept connection outlives its requests: it must not hold on to their spans.
-      (request as Traced)[key] = undefined;
+      records.delete(request);
       const isAnswered = response.headersSent;
       finishSpan({ record, method, response, isAnswered, abandonedBecause });
       onEnd({

@@ -1,4 +1,5 @@
 // A service on nothing but node:http, with pino and spans of its own. It also tells what it sees of tracing outside requests.
+import { writeSync } from "node:fs";
 import http from "node:http";
 import { trace } from "@opentelemetry/api";
 import pino from "pino";
@@ -85,7 +86,7 @@ if (process.argv.includes("--polite")) {
   globalThis[Symbol.for("signal-exit emitter")] = { count: 1 };
   const polite = () => {
     if (process.listeners("SIGTERM").length !== 1) return;
-    log.info("tidied up");
+    writeSync(2, "tidied up\n");
     process.off("SIGTERM", polite);
     process.kill(process.pid, "SIGTERM");
   };
