@@ -34,7 +34,8 @@ test("strings carry their length in bytes, whatever their characters and length"
   for (const value of [
     "",
     "a",
-    "x".repeat(24),
+    "x".repeat(64),
+    "x".repeat(65),
     "x".repeat(25),
     "x".repeat(127),
     "x".repeat(128),
@@ -91,6 +92,6 @@ test("setting the position back takes back what was written", () => {
   const before = writer.position;
   writer.string(2, "x".repeat(1_000));
   writer.position = before;
-  writer.hex(3, "0aff");
+  writer.hex(3, "0aFf");
   expect(writer.view(0, writer.position).toString("hex")).toBe("08011a020aff");
 });
