@@ -2,7 +2,13 @@ export { decodeRequest, type Plain } from "./decode.ts";
 export { encodeRequest } from "./encode.ts";
 export { countItems, inspectRequest, type Inspection } from "./inspect.ts";
 export type { ResourceScan } from "./resource-scan.ts";
-export { encodeExportResponse, encodeStatus, type OtlpContentType, type PartialSuccess } from "./respond.ts";
+export {
+  encodeExportResponse,
+  encodeRetryStatus,
+  encodeStatus,
+  type OtlpContentType,
+  type PartialSuccess,
+} from "./respond.ts";
 export { scanLogs, type LogScan } from "./scan-logs.ts";
 export type { RejectReason } from "./scanner.ts";
 export { scanSpans, type SpanScan } from "./scan-spans.ts";

@@ -70,6 +70,46 @@ export function encodeStatus(
   return writer.take();
 }
 
+/** The name that google.protobuf.Any has for RetryInfo. */
+const retryInfoType = "type.googleapis.com/google.rpc.RetryInfo";
+// Fields of google.rpc.Status, google.protobuf.Any, google.rpc.RetryInfo and google.protobuf.Duration.
+const fieldDetails = 3;
+const fieldTypeUrl = 1;
+const fieldValue = 2;
+const fieldRetryDelay = 1;
+const fieldSeconds = 1;
+const fieldNanos = 2;
+
+/**
+ * A google.rpc.Status with RetryInfo in its details: what tells a gRPC client when to try again.
+ * @see OTLP specification, "OTLP/gRPC Throttling"
+ */
+export function encodeRetryStatus({
+  code,
+  message,
+  retryAfterMs,
+}: {
+  readonly code: number;
+  readonly message: string;
+  readonly retryAfterMs: number;
+}): Buffer {
+  const writer = new ReverseWriter(256);
+  writer.varint((retryAfterMs % 1_000) * 1_000_000);
+  writer.tag(fieldNanos, 0);
+  writer.varint(Math.floor(retryAfterMs / 1_000));
+  writer.tag(fieldSeconds, 0);
+  writer.message(fieldRetryDelay, 0);
+  writer.message(fieldValue, 0);
+  writer.string(retryInfoType);
+  writer.tag(fieldTypeUrl, 2);
+  writer.message(fieldDetails, 0);
+  writer.string(shorten(message));
+  writer.tag(fieldMessage, 2);
+  writer.varint(code);
+  writer.tag(fieldCode, 0);
+  return writer.take();
+}
+
 function shorten(text: string): string {
   const whole = text.toWellFormed();
   return whole.length <= messageLengthMax ? whole : `${whole.slice(0, messageLengthMax - 1).toWellFormed()}…`;

@@ -1,75 +1,102 @@
-import type { IncomingMessage } from "node:http";
-import { pipeline, type Transform } from "node:stream";
+import { finished, type Readable, type Transform } from "node:stream";
 import { createGunzip, createInflate, createZstdDecompress } from "node:zlib";
-import { CollectorError } from "../model/index.ts";
+import type { Clock } from "../model/index.ts";
+import type { Budget, Reservation } from "./budget.ts";
+import { refuse, type Refusal } from "./outcome.ts";
 
-/** Decompressors by Content-Encoding; undefined means the bytes come as they are. */
-const decompressors: Readonly<Record<string, (() => Transform) | undefined>> = {
-  "": undefined,
-  identity: undefined,
-  gzip: () => createGunzip(),
-  deflate: () => createInflate(),
-  zstd: () => createZstdDecompress(),
-};
+/** Larger than the default of 16 KiB: each chunk is a trip to the thread pool and back. */
+const chunkSize = 128 * 1024;
 
-/** Whether `readBody` understands the encoding. */
+/** Decompressors by Content-Encoding or grpc-encoding; undefined means the bytes come as they are. */
+const decompressors = new Map<string, (() => Transform) | undefined>([
+  ["", undefined],
+  ["identity", undefined],
+  ["gzip", () => createGunzip({ chunkSize })],
+  ["deflate", () => createInflate({ chunkSize })],
+  ["zstd", () => createZstdDecompress({ chunkSize })],
+]);
+
+/** What a client may compress with, best first. */
+export const knownEncodings: readonly string[] = ["zstd", "gzip", "deflate", "identity"];
+
 export function isKnownEncoding(encoding: string): boolean {
-  return Object.hasOwn(decompressors, encoding);
+  return decompressors.has(encoding);
 }
 
-interface BodySettings {
+export type Body = { readonly kind: "read"; readonly bytes: Buffer } | Refusal;
+
+export interface BodySettings {
+  /** A known one. */
   readonly encoding: string;
   /** Bound after decompression. */
   readonly sizeBytesMax: number;
-  /** Told of every decompressed chunk; returns false when there is no memory left for it. */
-  readonly reserve: (sizeBytes: number) => boolean;
+  readonly budget: Budget;
+  readonly reservation: Reservation;
+  /** How long the body may take to arrive. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 /**
  * The whole body, decompressed. It is counted while it streams, so that a bomb costs at most the bound.
- * @throws CollectorError QUARTET_OTLP_TOO_LARGE, QUARTET_OTLP_INVALID (broken compression), QUARTET_JOURNAL_UNAVAILABLE (no memory now).
+ * After a refusal the rest of the source is not read any more; the caller drains or closes it.
  */
-export function readBody(request: IncomingMessage, settings: BodySettings): Promise<Buffer> {
-  const { encoding, sizeBytesMax, reserve } = settings;
-  const source = decompressors[encoding]?.();
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+export function readBody(source: Readable, settings: BodySettings): Promise<Body> {
+  const { sizeBytesMax, budget, reservation } = settings;
+  const decompressor = decompressors.get(settings.encoding)?.();
+  const stream = decompressor ?? source;
+  return new Promise((resolve) => {
+    let chunks: Buffer[] = [];
     let sizeBytes = 0;
-    const stop = (error: Error) => {
-      reject(error);
-      source?.destroy();
-      // The rest is not read; the answer closes the connection.
-      request.unpipe();
-      request.pause();
+    let isSettled = false;
+    const cancelTimer = settings.clock.setTimer(
+      () => settle(refuse("slow", `the request took longer than ${settings.timeoutMs / 1_000} s to arrive`)),
+      settings.timeoutMs,
+    );
+    const settle = (body: Body) => {
+      if (isSettled) return;
+      isSettled = true;
+      cancelTimer();
+      chunks = [];
+      stream.off("data", take);
+      source.pause();
+      if (decompressor !== undefined) {
+        source.unpipe(decompressor);
+        decompressor.destroy();
+      }
+      resolve(body);
     };
     const take = (chunk: Buffer) => {
       sizeBytes += chunk.length;
-      if (sizeBytes > sizeBytesMax) {
-        stop(
-          new CollectorError(
-            "QUARTET_OTLP_TOO_LARGE",
-            `the request has more than ${sizeBytesMax} bytes after decompression`,
+      if (sizeBytes > sizeBytesMax) settle(refuseTooLarge(sizeBytesMax));
+      else if (!reservation.grow(chunk.length)) {
+        settle(
+          refuse(
+            "memory_full",
+            "requests under way take all the memory there is for them",
+            budget.retryAfterMs(),
           ),
         );
-      } else if (!reserve(chunk.length)) {
-        stop(
-          new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", "too many requests are under way", {
-            retryAfterMs: 1_000,
-          }),
-        );
-      } else {
-        chunks.push(chunk);
-      }
+      } else chunks.push(chunk);
     };
-    const done = () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
-    const broken = (cause: Error) =>
-      reject(
-        new CollectorError("QUARTET_OTLP_INVALID", `the body cannot be read: ${cause.message}`, { cause }),
-      );
-    const stream = source ?? request;
-    stream.on("data", take).on("end", done);
-    if (source === undefined)
-      request.on("error", broken).on("aborted", () => broken(new Error("the client went away")));
-    else pipeline(request, source, (error) => (error ? broken(error) : undefined));
+    stream.on("data", take);
+    stream.on("end", () =>
+      settle({ kind: "read", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) }),
+    );
+    finished(source, { writable: false }, (error) => {
+      if (error) settle(refuse("client_left", "the client left before the end of its request"));
+    });
+    if (decompressor === undefined) return;
+    decompressor.on("error", (error) =>
+      settle(refuse("undecodable", `the body cannot be decompressed: ${error.message}`)),
+    );
+    source.pipe(decompressor);
   });
+}
+
+export function refuseTooLarge(sizeBytesMax: number): Refusal {
+  return refuse(
+    "too_large",
+    `the request has more than ${sizeBytesMax} bytes after decompression; send smaller batches`,
+  );
 }

@@ -1,0 +1,136 @@
+import {
+  constants,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type OutgoingHttpHeaders,
+} from "node:http2";
+import { Readable } from "node:stream";
+import { isAuthorized } from "../model/index.ts";
+import { encodeExportResponse, encodeRetryStatus, type OtlpSignal } from "../otlp/index.ts";
+import { isKnownEncoding, knownEncodings, readBody, type Body } from "./body.ts";
+import type { Reservation } from "./budget.ts";
+import { buildFrame, encodeGrpcMessage, framePrefixBytes, parseFrame } from "./grpc-frame.ts";
+import type { HandlerSettings } from "./http.ts";
+import { refusalMeaning, refuse, rpcCode, type Outcome, type Refusal } from "./outcome.ts";
+
+const service = (signal: string, name: string) =>
+  `/opentelemetry.proto.collector.${signal}.v1.${name}Service/Export`;
+const signals = new Map<string, OtlpSignal>([
+  [service("trace", "Trace"), "spans"],
+  [service("logs", "Logs"), "logs"],
+  [service("metrics", "Metrics"), "metrics"],
+]);
+/** A longer one may pass the limit that clients have for headers, 8 KiB. */
+const grpcMessageLengthMax = 1_024;
+
+export type GrpcHandler = (request: Http2ServerRequest, response: Http2ServerResponse) => Promise<void>;
+
+/** Whether the request is a gRPC call, whose errors are trailers and not HTTP statuses. */
+export function isGrpc(contentType: string | undefined): boolean {
+  return /^application\/grpc(\+proto)?\s*(;|$)/i.test(contentType ?? "");
+}
+
+/**
+ * OTLP over gRPC: unary calls. OK goes out only after the batch was journaled and synced.
+ * @see gRPC over HTTP/2, and OTLP specification 1.11, "OTLP/gRPC"
+ */
+export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
+  const { requestSizeBytesMax, requestTimeoutMs, tokens, intake, budget, metrics, clock } = settings;
+
+  function refuseEarly({ method, headers, url }: Http2ServerRequest): Refusal | undefined {
+    if (method !== "POST") return refuse("method", `gRPC calls are POST, not ${method}`);
+    if (!signals.has(url))
+      return refuse("not_found", `there is no method ${url}; there are ${[...signals.keys()].join(", ")}`);
+    if (!isAuthorized(headers.authorization, tokens())) {
+      return refuse("unauthenticated", "send a token of this collector as metadata: authorization: Bearer …");
+    }
+    const encoding = encodingOf(headers);
+    if (!isKnownEncoding(encoding)) {
+      return refuse("encoding", `the encoding ${encoding} is none of ${knownEncodings.join(", ")}`);
+    }
+    return undefined;
+  }
+
+  async function readMessage(request: Http2ServerRequest, reservation: Reservation): Promise<Body> {
+    const shared = { budget, reservation, timeoutMs: requestTimeoutMs, clock };
+    const sizeBytesMax = requestSizeBytesMax + framePrefixBytes;
+    const body = await readBody(request, { ...shared, encoding: "identity", sizeBytesMax });
+    if (body.kind === "refused") return body;
+    const frame = parseFrame(body.bytes);
+    if (frame.kind === "refused") return frame;
+    if (!frame.isCompressed) return { kind: "read", bytes: frame.message };
+    const encoding = encodingOf(request.headers);
+    if (encoding === "" || encoding === "identity") {
+      return refuse(
+        "undecodable",
+        "the message is marked as compressed, but grpc-encoding names no encoding",
+      );
+    }
+    return readBody(Readable.from([frame.message]), {
+      ...shared,
+      encoding,
+      sizeBytesMax: requestSizeBytesMax,
+    });
+  }
+
+  async function answer(request: Http2ServerRequest): Promise<Outcome> {
+    const early = refuseEarly(request);
+    if (early !== undefined) return early;
+    const reservation = budget.open();
+    try {
+      const message = await readMessage(request, reservation);
+      if (message.kind === "refused") return message;
+      return await intake.accept(signals.get(request.url)!, "application/x-protobuf", message.bytes);
+    } finally {
+      reservation.release();
+    }
+  }
+
+  return async (request, { stream }) => {
+    const outcome = await answer(request);
+    const signal = signals.get(request.url) ?? "none";
+    const code = outcome.kind === "accepted" ? rpcCode.ok : refusalMeaning[outcome.reason].rpcCode;
+    metrics.requests.add({ signal, protocol: "grpc", code: String(code) });
+    if (outcome.kind === "refused") metrics.refusedRequests.add({ signal, reason: outcome.reason });
+    if (stream.destroyed || stream.closed) return;
+    if (outcome.kind === "refused") {
+      stream.respond({ ...responseHeaders, ...trailersOf(outcome) }, { endStream: true });
+      // The client may still be sending: the answer is whole, so it can stop.
+      if (!request.complete) stream.close(constants.NGHTTP2_NO_ERROR);
+      return;
+    }
+    stream.respond(responseHeaders, { waitForTrailers: true });
+    stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": String(rpcCode.ok) }));
+    stream.end(buildFrame(encodeExportResponse(outcome.signal, "application/x-protobuf", outcome.partial)));
+  };
+}
+
+const responseHeaders: OutgoingHttpHeaders = {
+  ":status": 200,
+  "content-type": "application/grpc",
+  "grpc-accept-encoding": knownEncodings.join(","),
+};
+
+/** Status, message, and RetryInfo where trying again helps. */
+function trailersOf({ reason, message, retryAfterMs }: Refusal): OutgoingHttpHeaders {
+  const code = refusalMeaning[reason].rpcCode;
+  const trailers: OutgoingHttpHeaders = {
+    "grpc-status": String(code),
+    "grpc-message": encodeGrpcMessage(message.slice(0, grpcMessageLengthMax).toWellFormed()),
+  };
+  if (retryAfterMs !== undefined) {
+    const details = encodeRetryStatus({
+      code,
+      message: message.slice(0, grpcMessageLengthMax),
+      retryAfterMs,
+    });
+    // Binary metadata is base64; the padding is left out.
+    trailers["grpc-status-details-bin"] = details.toString("base64").replace(/=+$/, "");
+  }
+  return trailers;
+}
+
+function encodingOf(headers: Http2ServerRequest["headers"]): string {
+  const encoding = headers["grpc-encoding"];
+  return (typeof encoding === "string" ? encoding : "").trim().toLowerCase();
+}

@@ -1,0 +1,180 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { isAuthorized, type Clock } from "../model/index.ts";
+import { encodeExportResponse, encodeStatus, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
+import { isKnownEncoding, knownEncodings, readBody, refuseTooLarge } from "./body.ts";
+import type { Budget } from "./budget.ts";
+import type { Intake } from "./intake.ts";
+import { refusalMeaning, refuse, type Outcome, type Refusal } from "./outcome.ts";
+import type { ReceiveMetrics } from "./telemetry.ts";
+
+export interface HandlerSettings {
+  readonly requestSizeBytesMax: number;
+  /** How long a body may take to arrive. */
+  readonly requestTimeoutMs: number;
+  /** Empty = no token needed. */
+  readonly tokens: () => readonly string[];
+  readonly intake: Intake;
+  readonly budget: Budget;
+  readonly metrics: ReceiveMetrics;
+  readonly clock: Clock;
+  /** Clients are then asked to open no further request on their connection. */
+  readonly isStopping: () => boolean;
+}
+
+/** HTTP/1.1, or HTTP/2 through the same interface. */
+export type HttpRequest = IncomingMessage | Http2ServerRequest;
+export type HttpResponse = ServerResponse | Http2ServerResponse;
+export type HttpHandler = (request: HttpRequest, response: HttpResponse) => Promise<void>;
+
+const signals = new Map<string, OtlpSignal>([
+  ["/v1/traces", "spans"],
+  ["/v1/logs", "logs"],
+  ["/v1/metrics", "metrics"],
+]);
+/** How long the rest of a refused request is read and thrown away, as a client that still sends may not hear the answer. */
+const drainMs = 1_000;
+
+interface Answered {
+  readonly outcome: Outcome;
+  readonly signal: OtlpSignal | undefined;
+  readonly contentType: OtlpContentType;
+}
+
+/**
+ * OTLP over HTTP. A request is answered 200 only after it was journaled and synced; every other answer has a `Status` for a body.
+ * @see OTLP specification 1.11, "OTLP/HTTP"
+ */
+export function createHttpHandler(settings: HandlerSettings): HttpHandler {
+  const { requestSizeBytesMax, requestTimeoutMs, tokens, intake, budget, metrics, clock, isStopping } =
+    settings;
+
+  /** What the first line and the headers say already; undefined when the body is wanted. */
+  function refuseEarly({ headers, method }: HttpRequest, path: string): Refusal | undefined {
+    if (!signals.has(path))
+      return refuse("not_found", `there is nothing at ${path}; use ${[...signals.keys()].join(", ")}`);
+    if (method !== "POST") return refuse("method", `${method} is not served here; use POST`);
+    if (!isAuthorized(headers.authorization, tokens())) {
+      return refuse("unauthenticated", "send a token of this collector: Authorization: Bearer …");
+    }
+    const mediaType = mediaTypeOf(headers);
+    if (mediaType !== "application/x-protobuf" && mediaType !== "application/json") {
+      return refuse(
+        "content_type",
+        `the content type ${mediaType || "(none)"} is none of application/x-protobuf, application/json`,
+      );
+    }
+    const encoding = encodingOf(headers);
+    if (!isKnownEncoding(encoding)) {
+      return refuse("encoding", `the content encoding ${encoding} is none of ${knownEncodings.join(", ")}`);
+    }
+    const isPlain = encoding === "" || encoding === "identity";
+    if (isPlain && Number(headers["content-length"] ?? 0) > requestSizeBytesMax)
+      return refuseTooLarge(requestSizeBytesMax);
+    return undefined;
+  }
+
+  async function answer(request: HttpRequest, response: HttpResponse): Promise<Answered> {
+    const path = pathOf(request.url ?? "");
+    const signal = signals.get(path);
+    // Who asks with another type is a person with a browser or curl, as likely as not.
+    const contentType =
+      mediaTypeOf(request.headers) === "application/x-protobuf"
+        ? "application/x-protobuf"
+        : "application/json";
+    const early = refuseEarly(request, path);
+    if (early !== undefined || signal === undefined) return { outcome: early!, signal, contentType };
+    if (/100-continue/i.test(request.headers.expect ?? "")) response.writeContinue();
+    const reservation = budget.open();
+    try {
+      const body = await readBody(request, {
+        encoding: encodingOf(request.headers),
+        sizeBytesMax: requestSizeBytesMax,
+        budget,
+        reservation,
+        timeoutMs: requestTimeoutMs,
+        clock,
+      });
+      const outcome = body.kind === "read" ? await intake.accept(signal, contentType, body.bytes) : body;
+      return { outcome, signal, contentType };
+    } finally {
+      reservation.release();
+    }
+  }
+
+  /** Reads on for a moment after a refusal, so that a client that still sends hears the answer; a client that goes on is cut off. */
+  function drain(request: HttpRequest): void {
+    const cancel = clock.setTimer(() => {
+      metrics.cutConnections.add({ reason: "refused" });
+      request.destroy();
+    }, drainMs);
+    request.once("end", cancel).once("close", cancel);
+    request.resume();
+  }
+
+  return async (request, response) => {
+    const { outcome, signal, contentType } = await answer(request, response);
+    const { status, headers, body } = render(outcome, contentType);
+    metrics.requests.add({ signal: signal ?? "none", protocol: "http", code: String(status) });
+    if (outcome.kind === "refused") {
+      metrics.refusedRequests.add({ signal: signal ?? "none", reason: outcome.reason });
+    }
+    if (response.destroyed) return;
+    const isSlow = outcome.kind === "refused" && outcome.reason === "slow";
+    const mustClose = request.httpVersionMajor === 1 && (isSlow || isStopping());
+    const allHeaders = {
+      "content-type": contentType,
+      "content-length": String(body.length),
+      ...headers,
+      ...(mustClose ? { connection: "close" } : {}),
+    };
+    writeAnswer(response, { status, headers: allHeaders, body });
+    if (isSlow) response.once("finish", () => request.destroy());
+    else if (!request.complete) drain(request);
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: Buffer;
+}
+
+function writeAnswer(response: HttpResponse, { status, headers, body }: Answer): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  response.end(body);
+}
+
+function render(outcome: Outcome, contentType: OtlpContentType): Answer {
+  if (outcome.kind === "accepted") {
+    return {
+      status: 200,
+      headers: {},
+      body: encodeExportResponse(outcome.signal, contentType, outcome.partial),
+    };
+  }
+  const { reason, message, retryAfterMs } = outcome;
+  const { httpStatus, rpcCode } = refusalMeaning[reason];
+  const headers: Record<string, string> = {};
+  if (retryAfterMs !== undefined)
+    headers["retry-after"] = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+  if (reason === "method") headers["allow"] = "POST";
+  if (reason === "unauthenticated") headers["www-authenticate"] = "Bearer";
+  if (reason === "encoding") headers["accept-encoding"] = knownEncodings.join(", ");
+  return { status: httpStatus, headers, body: encodeStatus(contentType, { code: rpcCode, message }) };
+}
+
+function mediaTypeOf(headers: IncomingHttpHeaders): string {
+  return (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
+}
+
+function encodingOf(headers: IncomingHttpHeaders): string {
+  return (headers["content-encoding"] ?? "").trim().toLowerCase();
+}
+
+/** The path of a request target; the absolute form, which proxies send, has the host before it. */
+function pathOf(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/]*/i, "");
+  return path.split("?", 1)[0]!;
+}

@@ -1,0 +1,84 @@
+import { CollectorError, type Clock, type JournalBatch } from "../model/index.ts";
+import { inspectRequest, transcodeJson, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
+import type { Log } from "../telemetry/index.ts";
+import { refuse, type Outcome, type Refusal } from "./outcome.ts";
+import type { ReceiveMetrics } from "./telemetry.ts";
+
+interface IntakeSettings {
+  /** Resolves when the batch is synced. */
+  readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
+  readonly clock: Clock;
+  readonly metrics: ReceiveMetrics;
+  readonly log: Log;
+}
+
+/** What every protocol at the door does with a body: check, cut, journal, count. */
+export interface Intake {
+  /** Resolves after the batch is in the journal, synced. Never rejects. */
+  accept(signal: OtlpSignal, contentType: OtlpContentType, body: Uint8Array): Promise<Outcome>;
+}
+
+const retryAfterDefaultMs = 1_000;
+
+export function createIntake({ append, clock, metrics, log }: IntakeSettings): Intake {
+  let lastReceivedAtMs = 0;
+
+  /** Never goes back, so that the journal's order is the order of time. */
+  function receivedNowMs(): number {
+    lastReceivedAtMs = Math.max(lastReceivedAtMs, clock.nowMs());
+    return lastReceivedAtMs;
+  }
+
+  async function journal(
+    signal: OtlpSignal,
+    contentType: OtlpContentType,
+    body: Uint8Array,
+  ): Promise<Outcome> {
+    const startMs = clock.nowMs();
+    const encoded = contentType === "application/json" ? transcodeJson(signal, body) : body;
+    const { itemCount, rejected, rejectedCount, rejectedReason, bytes } = inspectRequest(signal, encoded);
+    if (itemCount > 0) {
+      try {
+        await append(signal, { payload: [bytes], itemCount, receivedAtMs: receivedNowMs() });
+      } catch (error) {
+        const refusal = refusalOf(error);
+        metrics.refusedItems.add({ signal, reason: refusal.reason }, itemCount);
+        if (refusal.reason === "internal") log.error("a batch could not be journaled", { signal, error });
+        return refusal;
+      }
+      metrics.accepted.add({ signal }, itemCount);
+    }
+    for (const [reason, count] of rejected) metrics.refusedItems.add({ signal, reason }, count);
+    metrics.durationSeconds.observe((clock.nowMs() - startMs) / 1_000, { signal });
+    const isWhole = rejectedCount === 0 && rejectedReason === "";
+    return {
+      kind: "accepted",
+      signal,
+      partial: isWhole ? undefined : { rejectedCount, message: rejectedReason },
+    };
+  }
+
+  return {
+    async accept(signal, contentType, body) {
+      try {
+        return await journal(signal, contentType, body);
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (refusal.reason === "internal") log.error("a request could not be read", { signal, error });
+        return refusal;
+      }
+    },
+  };
+}
+
+/** What a failure means to the client. */
+function refusalOf(error: unknown): Refusal {
+  const unexpected = refuse("internal", "the collector failed; its log says why");
+  if (!(error instanceof CollectorError)) return unexpected;
+  const { code, message, retryAfterMs = retryAfterDefaultMs } = error;
+  if (code === "QUARTET_OTLP_INVALID") return refuse("undecodable", message);
+  if (code === "QUARTET_RECORD_TOO_LARGE") return refuse("too_large", `${message}; send smaller batches`);
+  if (code === "QUARTET_JOURNAL_FULL") return refuse("journal_full", message, retryAfterMs);
+  if (code === "QUARTET_JOURNAL_UNAVAILABLE") return refuse("journal_unavailable", message, retryAfterMs);
+  return unexpected;
+}
