@@ -46,7 +46,9 @@ export async function openInbox(settings: {
       host,
       port,
       nowMs: () => Date.now(),
-      onAlert: (alert) => io.stdout.write(`${formatAlert(alert, isColoured)}\n`),
+      onAlert(alert) {
+        if (!alert.isRepeat) io.stdout.write(`${formatAlert(alert, isColoured)}\n`);
+      },
     });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;

@@ -60,6 +60,7 @@ export async function runDemo(settings: DemoSettings, io: CommandIo): Promise<Ex
     nowMs: () => Date.now(),
     onAlert(alert) {
       arrived.push(alert);
+      if (alert.isRepeat) return;
       io.stdout.write(`\n${formatAlert(alert, isColoured)}`);
       if (
         firstFailureMs !== undefined &&

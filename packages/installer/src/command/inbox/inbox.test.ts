@@ -60,6 +60,18 @@ test("an alert that was posted is served as JSON, newest first", async () => {
   expect(seen.map(({ id }) => id)).toEqual([1, 2]);
 });
 
+test("an alert that a later notification of its group names again is kept as a repeat", async () => {
+  const { inbox } = await openInbox();
+  await post(inbox, payload("Again"));
+  await post(inbox, payload("Again"));
+  await post(inbox, payload("Again", "resolved"));
+  expect(inbox.alerts().map(({ status, isRepeat }) => [status, isRepeat])).toEqual([
+    ["resolved", false],
+    ["firing", true],
+    ["firing", false],
+  ]);
+});
+
 test("only the newest 1,000 alerts are kept", async () => {
   const { inbox } = await openInbox();
   const [alert] = payload("Many").alerts;
@@ -94,6 +106,7 @@ test("the terminal shows labels, value, one failing trace and its link, and no c
   const alert: ReceivedAlert = {
     id: 1,
     receivedAtMs: 0,
+    isRepeat: false,
     receiver: "webhook",
     status: "firing",
     fingerprint: "aa",

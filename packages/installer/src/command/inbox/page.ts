@@ -70,8 +70,9 @@ export const page = `<!doctype html>
     return made;
   };
   const show = async () => {
-    const { alerts } = await (await fetch("api/alerts")).json();
-    document.getElementById("count").textContent = alerts.length === 0 ? "" : alerts.length + " received";
+    const received = (await (await fetch("api/alerts")).json()).alerts;
+    const alerts = received.filter((alert) => !alert.isRepeat);
+    document.getElementById("count").textContent = alerts.length === 0 ? "" : received.length + " received";
     if (alerts.length > 0) return list.replaceChildren(...alerts.map(card));
     const empty = element("p", undefined, "empty");
     empty.append("No alert has arrived yet. Point a webhook at ", element("code", location.origin + "/"), " and it will appear here by itself.");

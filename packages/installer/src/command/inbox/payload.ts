@@ -1,8 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
+
 /** One alert as it came in, flattened from Alertmanager's payload. */
 export interface ReceivedAlert {
   /** Counts up from 1 in order of receipt. */
   readonly id: number;
   readonly receivedAtMs: number;
+  /** Told before: a notification of a group names all its alerts, also those that are no news. */
+  readonly isRepeat: boolean;
   readonly receiver: string;
   readonly status: "firing" | "resolved";
   readonly fingerprint: string;
@@ -33,7 +37,16 @@ export class PayloadError extends Error {
  * @throws PayloadError naming the field.
  * @see Alertmanager, webhook_config, payload version 4
  */
-export function parsePayload(body: unknown, receivedAtMs: number, firstId: number): readonly ReceivedAlert[] {
+export function parsePayload(
+  body: unknown,
+  receipt: {
+    readonly receivedAtMs: number;
+    readonly firstId: number;
+    /** Newest first. */
+    readonly known: readonly ReceivedAlert[];
+  },
+): readonly ReceivedAlert[] {
+  const { receivedAtMs, firstId, known } = receipt;
   const payload = recordAt(body, "the body");
   const alerts = payload["alerts"];
   if (!Array.isArray(alerts))
@@ -49,15 +62,19 @@ export function parsePayload(body: unknown, receivedAtMs: number, firstId: numbe
       typeof alert["quartet"] === "object" && alert["quartet"] !== null
         ? recordAt(alert["quartet"], place)
         : {};
+    const labels = textsAt(alert["labels"], `${place}.labels`);
+    const startsAt = textOf(alert["startsAt"]);
+    const last = known.find((one) => isDeepStrictEqual(one.labels, labels));
     return {
       id: firstId + index,
       receivedAtMs,
+      isRepeat: last?.status === status && last.startsAt === startsAt,
       receiver: textOf(payload["receiver"]),
       status,
       fingerprint: textOf(alert["fingerprint"]),
-      labels: textsAt(alert["labels"], `${place}.labels`),
+      labels,
       annotations: textsAt(alert["annotations"], `${place}.annotations`),
-      startsAt: textOf(alert["startsAt"]),
+      startsAt,
       endsAt: status === "resolved" ? textOf(alert["endsAt"]) : undefined,
       generatorUrl: textOf(alert["generatorURL"]),
       value: typeof quartet["value"] === "number" ? quartet["value"] : undefined,

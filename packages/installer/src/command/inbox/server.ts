@@ -20,7 +20,7 @@ interface InboxSettings {
   /** 0 takes a free port. */
   readonly port: number;
   readonly nowMs: () => number;
-  /** Called once for every alert, in order of receipt. */
+  /** Called once for every alert, repeats included, in order of receipt. */
   readonly onAlert: (alert: ReceivedAlert) => void;
 }
 
@@ -48,7 +48,7 @@ export async function startInbox({ host, port, nowMs, onAlert }: InboxSettings):
     return reply;
   });
   server.post("/*", (request, reply) => {
-    const received = parsePayload(request.body, nowMs(), nextId);
+    const received = parsePayload(request.body, { receivedAtMs: nowMs(), firstId: nextId, known: kept });
     nextId += received.length;
     for (const alert of received) {
       kept.unshift(alert);
