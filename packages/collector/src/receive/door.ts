@@ -69,8 +69,13 @@ export function createDoor({ listen, http1, http2, clock, peekTimeoutMs, onSilen
       leave();
       socket.pause();
       socket.unshift(bytes);
-      (isLikePreface ? http2 : http1).emit("connection", socket);
-      socket.resume();
+      if (isLikePreface) {
+        // It takes what is buffered by itself, and must find the socket paused.
+        http2.emit("connection", socket);
+      } else {
+        http1.emit("connection", socket);
+        socket.resume();
+      }
     };
     socket.on("data", take).on("end", abandon).on("error", abandon);
   }

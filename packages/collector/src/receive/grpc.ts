@@ -86,7 +86,8 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
     }
   }
 
-  return async (request, { stream }) => {
+  return async (request, response) => {
+    const { stream } = response;
     const outcome = await answer(request);
     const signal = signals.get(request.url) ?? "none";
     const code = outcome.kind === "accepted" ? rpcCode.ok : refusalMeaning[outcome.reason].rpcCode;
@@ -94,19 +95,18 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
     if (outcome.kind === "refused") metrics.refusedRequests.add({ signal, reason: outcome.reason });
     if (stream.destroyed || stream.closed) return;
     if (outcome.kind === "refused") {
-      stream.respond({ ...responseHeaders, ...trailersOf(outcome) }, { endStream: true });
+      stream.respond({ ":status": 200, ...responseHeaders, ...trailersOf(outcome) }, { endStream: true });
       // The client may still be sending: the answer is whole, so it can stop.
       if (!request.complete) stream.close(constants.NGHTTP2_NO_ERROR);
       return;
     }
-    stream.respond(responseHeaders, { waitForTrailers: true });
-    stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": String(rpcCode.ok) }));
-    stream.end(buildFrame(encodeExportResponse(outcome.signal, "application/x-protobuf", outcome.partial)));
+    response.writeHead(200, responseHeaders);
+    response.setTrailer("grpc-status", String(rpcCode.ok));
+    response.end(buildFrame(encodeExportResponse(outcome.signal, "application/x-protobuf", outcome.partial)));
   };
 }
 
 const responseHeaders: OutgoingHttpHeaders = {
-  ":status": 200,
   "content-type": "application/grpc",
   "grpc-accept-encoding": knownEncodings.join(","),
 };

@@ -45,6 +45,7 @@ export interface OtlpReceiver {
 
 const keepAliveTimeoutMs = 30_000;
 const concurrentStreamsMax = 128;
+const headersSizeBytesMax = 16 * 1024;
 /** HTTP/2's own 64 KiB would make the client wait for an answer in mid-batch. */
 const streamWindowBytes = 1024 * 1024;
 const sessionWindowBytes = 8 * 1024 * 1024;
@@ -99,7 +100,11 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
   http1.on("request", onHttp1).on("checkContinue", onHttp1).on("clientError", refuseBroken);
 
   const http2 = createHttp2Server({
-    settings: { maxConcurrentStreams: concurrentStreamsMax, initialWindowSize: streamWindowBytes },
+    settings: {
+      maxConcurrentStreams: concurrentStreamsMax,
+      initialWindowSize: streamWindowBytes,
+      maxHeaderListSize: headersSizeBytesMax,
+    },
   });
   const sessions = new Set<ServerHttp2Session>();
   const onHttp2 = (request: Http2ServerRequest, response: Http2ServerResponse) => {
