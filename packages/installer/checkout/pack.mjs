@@ -93,8 +93,8 @@ function npm(args, cwd) {
 function run(command, args, cwd = root) {
   const { status, error } = spawnSync(command, args, {
     cwd,
-    // tsc writes what it finds to stdout; ours holds the tarballs' names alone.
-    stdio: ["ignore", 2, 2],
+    // tsc writes what it finds to stdout, which here holds the tarballs' paths alone.
+    stdio: ["ignore", command === node ? 2 : "ignore", 2],
     shell: process.platform === "win32" && command === "npm",
     timeout: 10 * 60_000,
   });
