@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 /** The number that OTLP has for each. */
-export const spanKinds = { internal: 1, server: 2, client: 3 } as const;
+const spanKinds = { internal: 1, server: 2, client: 3 } as const;
 
 export interface SpanSettings {
   readonly service: string;
@@ -21,7 +21,7 @@ export const newTraceId = (): string => randomBytes(16).toString("hex");
 export const newSpanId = (): string => randomBytes(8).toString("hex");
 
 /** An ExportTraceServiceRequest in JSON, one resource a span. */
-export function buildTraceRequest(spans: readonly SpanSettings[]): string {
+function buildTraceRequest(spans: readonly SpanSettings[]): string {
   return JSON.stringify({
     resourceSpans: spans.map((span) => ({
       resource: { attributes: [{ key: "service.name", value: { stringValue: span.service } }] },

@@ -29,11 +29,9 @@ const target = resolve(positionals[0] ?? join(root, "dist"));
 const stage = mkdtempSync(join(tmpdir(), "quartet-pack-"));
 process.once("exit", () => rmSync(stage, { recursive: true, force: true }));
 for (const name of names) stagePackage(name);
-run(node, [
-  join(root, "node_modules", "typescript", "bin", "tsc"),
-  "-b",
-  ...names.map((name) => tsconfigOf(name)),
-]);
+const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+// tsc writes what it finds to its standard output.
+run(node, [tsc, "-b", ...names.map((name) => tsconfigOf(name))], { stdout: 2 });
 stageShop();
 mkdirSync(target, { recursive: true });
 for (const name of names) npm(["pack", "--silent", "--pack-destination", target], join(stage, name));
@@ -86,15 +84,15 @@ function versionOf(name) {
 
 function npm(args, cwd) {
   const script = process.env.npm_execpath;
-  if (script?.endsWith(".js")) run(process.execPath, [script, ...args], cwd);
-  else run("npm", args, cwd);
+  if (script?.endsWith(".js")) run(process.execPath, [script, ...args], { cwd });
+  else run("npm", args, { cwd });
 }
 
-function run(command, args, cwd = root) {
+/** Its standard output goes nowhere or elsewhere: ours holds the tarballs' paths alone. */
+function run(command, args, { cwd = root, stdout = "ignore" }) {
   const { status, error } = spawnSync(command, args, {
     cwd,
-    // tsc writes what it finds to stdout, which here holds the tarballs' paths alone.
-    stdio: ["ignore", command === node ? 2 : "ignore", 2],
+    stdio: ["ignore", stdout, 2],
     shell: process.platform === "win32" && command === "npm",
     timeout: 10 * 60_000,
   });

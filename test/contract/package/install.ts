@@ -75,7 +75,7 @@ export async function installTarballs(settings: {
 }
 
 /** The checkout's lock file without its workspaces, and with the tarballs in their place. */
-export function lockOfInstallation(
+function lockOfInstallation(
   lock: Lock,
   tarballs: Readonly<Record<string, string>>,
   manifest: { readonly name: string; readonly version: string },
