@@ -101,7 +101,7 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
       return;
     }
     response.writeHead(200, responseHeaders);
-    response.setTrailer("grpc-status", String(rpcCode.ok));
+    response.addTrailers({ "grpc-status": String(rpcCode.ok) });
     response.end(buildFrame(encodeExportResponse(outcome.signal, "application/x-protobuf", outcome.partial)));
   };
 }
