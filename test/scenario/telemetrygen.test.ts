@@ -10,37 +10,43 @@ const tracesPerWorker = 400;
 const spanCount = workerCount * tracesPerWorker * 2;
 
 describeWithParts("telemetrygen", ["telemetrygen"], () => {
-  test(`its ${spanCount} spans over HTTP are counted exactly, in the journal and in the RED counters`, async () => {
-    await using collector = await startCollector();
-    const { code, stderr } = await telemetrygen([
-      "traces",
-      "--otlp-http",
-      "--otlp-insecure",
-      `--otlp-endpoint=${new URL(collector.otlpUrl).host}`,
-      `--workers=${workerCount}`,
-      `--traces=${tracesPerWorker}`,
-      "--rate=0",
-      // Its batching drops spans when more than 2,048 are waiting.
-      "--batch=false",
-      "--service=generated",
-      "--status-code=Error",
-    ]);
-    expect({ code, stderr }).toMatchObject({ code: 0 });
-    const recount = countCalls(journaledSpans(collector.dataDir));
-    expect(Object.values(recount).reduce((sum, count) => sum + count, 0)).toBe(spanCount);
-    expect(Object.keys(recount).every((key) => key.startsWith("generated | "))).toBe(true);
-    await until(
-      async () => {
-        const calls = await collector.query("traces_span_metrics_calls_total");
-        expect(Object.fromEntries(calls.map(({ labels, value }) => [callsKey(labels), value]))).toEqual(
-          recount,
-        );
-        return true;
-      },
-      { deadlineMs: 30_000, what: "the counters to equal the journal" },
-    );
-    expect(
-      await collector.query(`sum(traces_span_metrics_calls_total{status_code="STATUS_CODE_ERROR"})`),
-    ).toEqual([{ labels: {}, value: spanCount }]);
-  });
+  test.each([
+    ["HTTP", ["--otlp-http"]],
+    ["gRPC", []],
+  ])(
+    `its ${spanCount} spans over %s are counted exactly, in the journal and in the RED counters`,
+    async (_name, flags) => {
+      await using collector = await startCollector();
+      const { code, stderr } = await telemetrygen([
+        "traces",
+        ...flags,
+        "--otlp-insecure",
+        `--otlp-endpoint=${new URL(collector.otlpUrl).host}`,
+        `--workers=${workerCount}`,
+        `--traces=${tracesPerWorker}`,
+        "--rate=0",
+        // Its batching drops spans when more than 2,048 are waiting.
+        "--batch=false",
+        "--service=generated",
+        "--status-code=Error",
+      ]);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      const recount = countCalls(journaledSpans(collector.dataDir));
+      expect(Object.values(recount).reduce((sum, count) => sum + count, 0)).toBe(spanCount);
+      expect(Object.keys(recount).every((key) => key.startsWith("generated | "))).toBe(true);
+      await until(
+        async () => {
+          const calls = await collector.query("traces_span_metrics_calls_total");
+          expect(Object.fromEntries(calls.map(({ labels, value }) => [callsKey(labels), value]))).toEqual(
+            recount,
+          );
+          return true;
+        },
+        { deadlineMs: 30_000, what: "the counters to equal the journal" },
+      );
+      expect(
+        await collector.query(`sum(traces_span_metrics_calls_total{status_code="STATUS_CODE_ERROR"})`),
+      ).toEqual([{ labels: {}, value: spanCount }]);
+    },
+  );
 });
