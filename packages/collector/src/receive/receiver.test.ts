@@ -1,63 +1,8 @@
-import { connect } from "node:net";
 import { gzipSync, zstdCompressSync, deflateSync } from "node:zlib";
-import { afterEach, expect, test } from "vitest";
-import { CollectorError, systemClock, type JournalBatch } from "../model/index.ts";
+import { expect, test } from "vitest";
+import { CollectorError } from "../model/index.ts";
 import { countItems, decodeRequest, encodeRequest } from "../otlp/index.ts";
-import { createLog, createTelemetry } from "../telemetry/index.ts";
-import { createOtlpReceiver, type OtlpReceiver } from "./receiver.ts";
-
-const running: OtlpReceiver[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((receiver) => receiver.stop({ deadlineMs: 1_000 })));
-});
-
-interface Opened {
-  readonly url: string;
-  readonly appended: { signal: string; batch: JournalBatch }[];
-}
-
-async function open(
-  settings: {
-    requestSizeBytesMax?: number;
-    tokens?: readonly string[];
-    append?: (signal: string, batch: JournalBatch) => Promise<void>;
-  } = {},
-): Promise<Opened> {
-  const appended: Opened["appended"] = [];
-  const receiver = createOtlpReceiver({
-    listen: [{ host: "127.0.0.1", port: 0 }],
-    requestSizeBytesMax: settings.requestSizeBytesMax ?? 1024 * 1024,
-    tokens: () => settings.tokens ?? [],
-    append: async (signal, batch) => {
-      await settings.append?.(signal, batch);
-      appended.push({ signal, batch });
-    },
-    clock: systemClock,
-    telemetry: createTelemetry(),
-    log: createLog(() => {}, Date.now),
-  });
-  running.push(receiver);
-  const [address] = await receiver.start();
-  return { url: `http://${address}`, appended };
-}
-
-const spanOf = (traceId: string, name = "GET /") => ({ traceId, spanId: "00f067aa0ba902b7", name, kind: 2 });
-const goodTraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
-const traces = (...spans: object[]) => ({
-  resourceSpans: [
-    {
-      resource: { attributes: [{ key: "service.name", value: { stringValue: "shop" } }] },
-      scopeSpans: [{ spans }],
-    },
-  ],
-});
-
-const post = (url: string, body: Uint8Array | string, headers: Record<string, string> = {}) =>
-  fetch(url, {
-    method: "POST",
-    body: typeof body === "string" ? body : new Uint8Array(body),
-    headers: { "content-type": "application/x-protobuf", ...headers },
-  });
+import { goodTraceId, open, post, spanOf, traces } from "./open.test-kit.ts";
 
 test("a protobuf batch reaches the journal byte for byte and is acknowledged without partial success", async () => {
   const { url, appended } = await open();
@@ -209,38 +154,4 @@ test("logs and data points are counted one by one", async () => {
     ["metrics", 3],
     ["logs", 2],
   ]);
-});
-
-test("a client that leaves in mid-body disturbs nobody", async () => {
-  const { url, appended } = await open();
-  const { port } = new URL(url);
-  await new Promise<void>((resolve) => {
-    const socket = connect(Number(port), "127.0.0.1", () => {
-      socket.write(
-        "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-protobuf\r\ncontent-length: 100\r\n\r\nabc",
-        () => {
-          socket.destroy();
-          resolve();
-        },
-      );
-    });
-  });
-  expect((await post(`${url}/v1/traces`, encodeRequest("spans", traces(spanOf(goodTraceId))))).status).toBe(
-    200,
-  );
-  expect(appended).toHaveLength(1);
-});
-
-test("a port in use is named with the key that moves it", async () => {
-  const { url } = await open();
-  const receiver = createOtlpReceiver({
-    listen: [{ host: "127.0.0.1", port: Number(new URL(url).port) }],
-    requestSizeBytesMax: 1,
-    tokens: () => [],
-    append: () => Promise.resolve(),
-    clock: systemClock,
-    telemetry: createTelemetry(),
-    log: createLog(() => {}, Date.now),
-  });
-  await expect(receiver.start()).rejects.toThrow("receive.otlp.listen");
 });

@@ -1,0 +1,147 @@
+import { gzipSync } from "node:zlib";
+import { expect, test, vi } from "vitest";
+import { CollectorError } from "../model/index.ts";
+import { encodeRequest } from "../otlp/index.ts";
+import { createTestClock, dial, goodTraceId, open, post, spanOf, traces } from "./open.test-kit.ts";
+
+const body = encodeRequest("spans", traces(spanOf(goodTraceId)));
+const head = (length: number) =>
+  `POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+
+test("a client that leaves in mid-body disturbs nobody, and gives its memory back", async () => {
+  const { address, url, appended, metrics } = await open();
+  const { socket } = await dial(address);
+  socket.write(head(100_000));
+  socket.write("x".repeat(5_000));
+  await vi.waitFor(async () => expect(await metrics()).toContain("quartet_receive_in_flight_bytes 5000"));
+  socket.destroy();
+  await vi.waitFor(async () => expect((await metrics()).join()).not.toContain("in_flight_bytes"));
+  expect((await post(`${url}/v1/traces`, body)).status).toBe(200);
+  expect(appended).toHaveLength(1);
+  expect(await metrics()).toContain(
+    'quartet_receive_refused_requests_total{signal="spans",reason="client_left"} 1',
+  );
+});
+
+test("requests over the memory of all together are refused with 503 and Retry-After, and served when there is room again", async () => {
+  const { address, url, metrics } = await open({ requestSizeBytesMax: 10_000, inFlightBytesMax: 10_000 });
+  const { socket } = await dial(address);
+  socket.write(head(9_000));
+  socket.write("x".repeat(8_999));
+  await vi.waitFor(async () => expect(await metrics()).toContain("quartet_receive_in_flight_bytes 8999"));
+  const large = encodeRequest("spans", traces(spanOf(goodTraceId, "n".repeat(2_000))));
+  const answer = await post(`${url}/v1/traces`, large);
+  expect(answer.status).toBe(503);
+  expect(Number(answer.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+  expect(await metrics()).toContain(
+    'quartet_receive_refused_requests_total{signal="spans",reason="memory_full"} 1',
+  );
+  socket.destroy();
+  await vi.waitFor(async () => expect((await post(`${url}/v1/traces`, large)).status).toBe(200));
+});
+
+test("a bomb costs the limit, not what it would become", async () => {
+  const { url, metrics } = await open({ requestSizeBytesMax: 100_000, inFlightBytesMax: 400_000 });
+  const answer = await post(`${url}/v1/traces`, gzipSync(Buffer.alloc(200_000_000)), {
+    "content-encoding": "gzip",
+  });
+  expect(answer.status).toBe(413);
+  expect((await metrics()).join()).not.toContain("in_flight_bytes");
+});
+
+test("a sender that is too slow with its body is refused with 408 and cut off", async () => {
+  const { address, metrics } = await open({ requestTimeoutMs: 150 });
+  const { socket, received, closed } = await dial(address);
+  socket.write(head(100));
+  socket.write("{");
+  await closed;
+  expect(received()).toMatch(/^HTTP\/1\.1 408 /);
+  expect(received()).toContain("took longer than 0.15 s to arrive");
+  expect(await metrics()).toContain('quartet_receive_refused_requests_total{signal="spans",reason="slow"} 1');
+});
+
+test("a sender that is too slow with its headers is cut off with a Status", async () => {
+  const { address, metrics } = await open({ headersTimeoutMs: 200 });
+  const { socket, received, closed } = await dial(address);
+  socket.write("POST /v1/traces HTTP/1.1\r\nhost: a\r\nx-slow:");
+  await closed;
+  expect(received()).toMatch(/^HTTP\/1\.1 408 .*"message":/s);
+  expect(await metrics()).toContain('quartet_receive_cut_connections_total{reason="slow"} 1');
+});
+
+test.each(["", "P", "PR"])("a connection that says %j and no more is cut off", async (said) => {
+  const { address, metrics } = await open({ headersTimeoutMs: 100 });
+  const { socket, closed } = await dial(address);
+  if (said !== "") socket.write(said);
+  await closed;
+  expect(await metrics()).toContain('quartet_receive_cut_connections_total{reason="silent"} 1');
+});
+
+test("a connection that says one letter and waits takes no processor time", async () => {
+  const { address, url } = await open({ headersTimeoutMs: 5_000 });
+  const { socket } = await dial(address);
+  socket.write("P");
+  // One whole request later the letter has been read for certain.
+  await post(`${url}/v1/traces`, body);
+  const before = process.cpuUsage();
+  const until = performance.now() + 300;
+  await vi.waitUntil(() => performance.now() > until, { interval: 50, timeout: 2_000 });
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1_000).toBeLessThan(200);
+  socket.destroy();
+});
+
+test("the limit of a record is the limit of a request", async () => {
+  const { url } = await open({
+    append: () => Promise.reject(new CollectorError("QUARTET_RECORD_TOO_LARGE", "the record has 5 bytes")),
+  });
+  const answer = await post(`${url}/v1/traces`, body);
+  expect(answer.status).toBe(413);
+  expect(Buffer.from(await answer.arrayBuffer()).toString()).toContain("send smaller batches");
+});
+
+test("a failure that nobody foresaw is 500, logged, and says nothing of its inside", async () => {
+  const logged: unknown[] = [];
+  const { url } = await open({
+    append: () => Promise.reject(new Error("secret inside")),
+    log: { info() {}, warn() {}, error: (message, fields) => logged.push([message, fields]) },
+  });
+  const answer = await post(`${url}/v1/traces`, body);
+  expect(answer.status).toBe(500);
+  expect(Buffer.from(await answer.arrayBuffer()).toString()).not.toContain("secret");
+  expect(logged).toMatchObject([["a batch could not be journaled", { signal: "spans" }]]);
+});
+
+test("received times never go back, even when the clock does", async () => {
+  const clock = createTestClock(5_000);
+  const { url, appended } = await open({ clock });
+  await post(`${url}/v1/traces`, body);
+  clock.turnTo(3_000);
+  await post(`${url}/v1/traces`, body);
+  clock.turnTo(6_000);
+  await post(`${url}/v1/traces`, body);
+  expect(appended.map(({ batch }) => batch.receivedAtMs)).toEqual([5_000, 5_000, 6_000]);
+});
+
+test("accepted and refused items and requests are counted by signal and reason", async () => {
+  const { url, metrics } = await open();
+  const bad = spanOf("00".repeat(16));
+  await post(
+    `${url}/v1/traces`,
+    encodeRequest("spans", traces(spanOf(goodTraceId), bad, spanOf(goodTraceId), bad)),
+  );
+  await post(`${url}/v1/logs`, "broken");
+  await post(`${url}/elsewhere`, "");
+  const lines = (await metrics()).filter(
+    (line) => !line.includes("duration") && !line.includes("connections"),
+  );
+  expect(lines).toEqual([
+    'quartet_receive_accepted_items_total{signal="spans"} 2',
+    'quartet_receive_refused_items_total{signal="spans",reason="invalid_id"} 2',
+    'quartet_receive_refused_requests_total{signal="logs",reason="undecodable"} 1',
+    'quartet_receive_refused_requests_total{signal="none",reason="not_found"} 1',
+    'quartet_receive_requests_total{signal="spans",protocol="http",code="200"} 1',
+    'quartet_receive_requests_total{signal="logs",protocol="http",code="400"} 1',
+    'quartet_receive_requests_total{signal="none",protocol="http",code="404"} 1',
+  ]);
+});

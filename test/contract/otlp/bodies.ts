@@ -1,0 +1,37 @@
+import { encodeRequest } from "../../../packages/collector/src/otlp/index.ts";
+import type { Signal } from "./schema.ts";
+
+export const goodSpan = {
+  traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+  spanId: "00f067aa0ba902b7",
+  name: "GET /",
+  kind: 2,
+  startTimeUnixNano: "1700000000000000000",
+  endTimeUnixNano: "1700000000005000000",
+};
+/** No span can have the id 0. */
+export const badSpan = { ...goodSpan, spanId: "0000000000000000" };
+
+const resource = { attributes: [{ key: "service.name", value: { stringValue: "otlp-contract" } }] };
+
+export function tracesJson(...spans: readonly object[]): object {
+  return { resourceSpans: [{ resource, scopeSpans: [{ spans }] }] };
+}
+
+export const logsJson: object = {
+  resourceLogs: [
+    {
+      resource,
+      scopeLogs: [{ logRecords: [{ timeUnixNano: "1700000000000000000", body: { stringValue: "a" } }] }],
+    },
+  ],
+};
+
+const dataPoints = [{ timeUnixNano: "1700000000000000000", asInt: "5" }];
+export const metricsJson: object = {
+  resourceMetrics: [{ resource, scopeMetrics: [{ metrics: [{ name: "contract", gauge: { dataPoints } }] }] }],
+};
+
+export function protobufOf(signal: Signal, request: object): Uint8Array {
+  return encodeRequest(signal, request);
+}
