@@ -1,4 +1,4 @@
-import { labelsToRecord, type Labels, type Matcher, type Queryable } from "../model/index.ts";
+import { compileMatcher, labelsToRecord, type Matcher, type Queryable } from "../model/index.ts";
 import {
   evaluateInstant,
   evaluateRange,
@@ -7,13 +7,14 @@ import {
   parseDurationMs,
   parseExpression,
   vectorSelectors,
-  type MatrixSeries,
+  type Annotations,
   type QueryValue,
-  type VectorSample,
 } from "../promql/index.ts";
 import { success, type Answer } from "./answer.ts";
 import {
+  beginningMs,
   durationMs,
+  endOfTimeMs,
   inParameter,
   limitOf,
   parameter,
@@ -22,6 +23,7 @@ import {
   timeMs,
   type Parameters,
 } from "./parameters.ts";
+import { isTruncatedBy, valueJson } from "./value-json.ts";
 
 /** What the data endpoints need; they run in the query worker. */
 export interface QueryContext {
@@ -33,12 +35,11 @@ export interface QueryContext {
 }
 
 const stepsMax = 11_000;
-/** Without `start` and `end` these endpoints look at everything there is. */
-const beginningMs = -8.64e15;
-const endOfTimeMs = 8.64e15;
+const truncated = "results truncated due to limit";
 
 /** `GET|POST /api/v1/query`: one expression at one time. */
 export function answerQuery(parameters: Parameters, context: QueryContext): Answer {
+  const limit = limitOf(parameters);
   const timestampMs = timeMs(parameters, "time", context.nowMs());
   const expression = expressionOf(parameters);
   const { value, annotations } = evaluateInstant({
@@ -46,11 +47,12 @@ export function answerQuery(parameters: Parameters, context: QueryContext): Answ
     expression,
     timestampMs,
   });
-  return success(valueJson(value, limitOf(parameters)), annotations);
+  return answerOf(value, { annotations, limit });
 }
 
 /** `GET|POST /api/v1/query_range`: one expression over a range. */
 export function answerQueryRange(parameters: Parameters, context: QueryContext): Answer {
+  const limit = limitOf(parameters);
   const startMs = timeMs(parameters, "start");
   const endMs = timeMs(parameters, "end");
   if (endMs < startMs) throw new ParameterError("end", "end timestamp must not be before start time");
@@ -63,7 +65,7 @@ export function answerQueryRange(parameters: Parameters, context: QueryContext):
   }
   if ((endMs - startMs) / stepMs > stepsMax) {
     throw new ParameterError(
-      "step",
+      undefined,
       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
     );
   }
@@ -75,7 +77,19 @@ export function answerQueryRange(parameters: Parameters, context: QueryContext):
     endMs,
     stepMs,
   });
-  return success(valueJson(value, limitOf(parameters)), annotations);
+  return answerOf(value, { annotations, limit });
+}
+
+function answerOf(
+  value: QueryValue,
+  { annotations, limit }: { readonly annotations: Annotations; readonly limit: number },
+): Answer {
+  const { warnings, infos } = annotations;
+  const isTruncated = isTruncatedBy(value, limit);
+  return success(valueJson(value, limit), {
+    warnings: isTruncated ? [...warnings, truncated] : warnings,
+    infos,
+  });
 }
 
 /** `GET|POST /api/v1/format_query`: the expression as Prometheus would lay it out. */
@@ -96,7 +110,9 @@ export function answerLabels(parameters: Parameters, { queryable }: QueryContext
 
 /** `GET /api/v1/label/NAME/values`. */
 export function answerLabelValues(parameters: Parameters, { queryable }: QueryContext): Answer {
-  const name = parameter(parameters, "name") ?? "";
+  const name = unescapeName(parameter(parameters, "name") ?? "");
+  if (name === "" || name.includes("\uFFFD"))
+    throw new ParameterError(undefined, `invalid label name: ${JSON.stringify(name)}`);
   const range = rangeOf(parameters);
   const selectors = selectorsOf(parameters);
   const values = new Set<string>();
@@ -109,7 +125,7 @@ export function answerLabelValues(parameters: Parameters, { queryable }: QueryCo
 /** `GET|POST /api/v1/series`: label sets that match one of the selectors. */
 export function answerSeries(parameters: Parameters, { queryable }: QueryContext): Answer {
   const selectors = selectorsOf(parameters);
-  if (selectors.length === 0) throw new ParameterError("match[]", "no match[] parameter provided");
+  if (selectors.length === 0) throw new ParameterError(undefined, "no match[] parameter provided");
   const range = rangeOf(parameters);
   const found = new Map<string, Record<string, string>>();
   for (const matchers of selectors) {
@@ -122,9 +138,10 @@ export function answerSeries(parameters: Parameters, { queryable }: QueryContext
 /** `GET|POST /api/v1/query_exemplars`: the examples behind the series that an expression selects. */
 export function answerExemplars(parameters: Parameters, { queryable }: QueryContext): Answer {
   const range = rangeOf(parameters);
-  const found = vectorSelectors(expressionOf(parameters)).flatMap(({ matchers }) =>
-    queryable.exemplars(matchers, range),
-  );
+  if (range.endMs < range.startMs)
+    throw new ParameterError(undefined, "end timestamp must not be before start timestamp");
+  const expression = inParameter(undefined, () => parseExpression(parameter(parameters, "query") ?? ""));
+  const found = vectorSelectors(expression).flatMap(({ matchers }) => queryable.exemplars(matchers, range));
   const data = found.map(({ labels, exemplars }) => ({
     seriesLabels: labelsToRecord(labels),
     exemplars: exemplars.map((exemplar) => ({
@@ -170,16 +187,32 @@ function expressionOf(parameters: Parameters) {
   return inParameter("query", () => parseExpression(parameter(parameters, "query") ?? ""));
 }
 
+/** The selectors of `match[]`, each a plain one with a condition that not every series meets by lacking a label. */
 function selectorsOf(parameters: Parameters): readonly (readonly Matcher[])[] {
-  return parametersNamed(parameters, "match[]").map((text) =>
-    inParameter("match[]", () => {
-      const expression = parseExpression(text);
-      const [selector] = vectorSelectors(expression);
-      if (selector === undefined)
-        throw new ParameterError("match[]", `${JSON.stringify(text)} is no series selector`);
-      return selector.matchers;
-    }),
-  );
+  return parametersNamed(parameters, "match[]").map((text) => {
+    const matchers = inParameter("match[]", () => matchersOf(text));
+    // A regular expression is compiled outside the parser: what RE2 refuses is a wrong parameter too.
+    const isEmpty = inParameter("match[]", () => matchers.every((matcher) => compileMatcher(matcher)("")));
+    if (isEmpty) throw new ParameterError("match[]", "match[] must contain at least one non-empty matcher");
+    return matchers;
+  });
+}
+
+function matchersOf(text: string): readonly Matcher[] {
+  const { root } = parseExpression(text);
+  if (root.kind !== "vector selector" || root.offset !== undefined || root.at !== undefined)
+    throw new ParameterError("match[]", `${JSON.stringify(text)} is no series selector`);
+  return root.matchers;
+}
+
+/** A label's name that a client wrote in letters, digits and `_` only: `U__a_2e_b` is `a.b`, `U__a__b` is `a_b`. */
+function unescapeName(name: string): string {
+  if (!name.startsWith("U__")) return name;
+  return name
+    .slice(3)
+    .replaceAll(/__|_([0-9A-Fa-f]{1,6})_/g, (_whole, digits: string | undefined) =>
+      digits === undefined ? "_" : String.fromCodePoint(Math.min(Number.parseInt(digits, 16), 0x10ffff)),
+    );
 }
 
 function rangeOf(parameters: Parameters): { startMs: number; endMs: number } {
@@ -189,37 +222,10 @@ function rangeOf(parameters: Parameters): { startMs: number; endMs: number } {
 function limited(items: readonly unknown[], parameters: Parameters): Answer {
   const limit = limitOf(parameters);
   if (limit === 0 || items.length <= limit) return success(JSON.stringify(items));
-  return success(JSON.stringify(items.slice(0, limit)), { warnings: ["results truncated due to limit"] });
+  return success(JSON.stringify(items.slice(0, limit)), { warnings: [truncated] });
 }
 
 function duration(text: string): number | undefined {
   const parsed = parseDurationMs(text);
   return typeof parsed === "number" ? parsed : undefined;
 }
-
-/** Results are put together as text: a range query may hold a million numbers, and JSON.stringify would need an object for each. */
-function valueJson(value: QueryValue, limit: number): string {
-  const cut = <T>(items: readonly T[]) => (limit > 0 ? items.slice(0, limit) : items);
-  switch (value.kind) {
-    case "scalar":
-      return `{"resultType":"scalar","result":${point(value.timestampMs, formatSampleValue(value.value))}}`;
-    case "string":
-      return `{"resultType":"string","result":[${value.timestampMs / 1_000},${JSON.stringify(value.value)}]}`;
-    case "vector":
-      return `{"resultType":"vector","result":[${cut(value.samples).map(sampleJson).join(",")}]}`;
-    case "matrix":
-      return `{"resultType":"matrix","result":[${cut(value.series).map(seriesJson).join(",")}]}`;
-  }
-}
-
-function sampleJson({ labels, timestampMs, value }: VectorSample): string {
-  return `{"metric":${metricJson(labels)},"value":${point(timestampMs, formatSampleValue(value))}}`;
-}
-
-function seriesJson({ labels, timestampsMs, values }: MatrixSeries): string {
-  const points = Array.from(values, (value, index) => point(timestampsMs[index]!, formatSampleValue(value)));
-  return `{"metric":${metricJson(labels)},"values":[${points.join(",")}]}`;
-}
-
-const metricJson = (labels: Labels) => JSON.stringify(labelsToRecord(labels));
-const point = (timestampMs: number, text: string) => `[${timestampMs / 1_000},"${text}"]`;

@@ -54,7 +54,13 @@ const bodySizeBytesMax = 1024 * 1024;
 /** The API's front: probes, metrics, Prometheus' HTTP API, pages. It holds no data: every endpoint is answered elsewhere. */
 export function createApi(settings: ApiSettings): Api {
   const { host, port, log } = settings;
-  const server = fastify({ bodyLimit: bodySizeBytesMax, forceCloseConnections: true });
+  const server = fastify({
+    bodyLimit: bodySizeBytesMax,
+    forceCloseConnections: true,
+    // Names of labels are part of paths, and have no limit of their own below that of a request's head.
+    routerOptions: { maxParamLength: 16 * 1024 },
+  });
+  server.removeAllContentTypeParsers();
   server.addContentTypeParser(
     "application/x-www-form-urlencoded",
     { parseAs: "string" },
@@ -62,6 +68,8 @@ export function createApi(settings: ApiSettings): Api {
       done(null, [...new URLSearchParams(body as string)]);
     },
   );
+  // A body that is no form says nothing, as in Go: the parameters may stand in the address.
+  server.addContentTypeParser("*", { parseAs: "string" }, (_request, _body, done) => done(null, undefined));
   server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const statusCode = error.statusCode ?? 500;
     if (statusCode >= 500) log.error("the API failed", { path: request.url, error });
@@ -137,14 +145,14 @@ function serveData(server: FastifyInstance, { answer, metrics }: ApiSettings): v
   }
 }
 
-/** Form first, then query string, then path: the order in which Go's FormValue looks. */
+/** Path first, as nothing may stand in for it; then form and query string in the order in which Go's FormValue looks. */
 function parametersOf(request: FastifyRequest): Parameters {
   const query = request.url.split("?").slice(1).join("?");
   const form = Array.isArray(request.body) ? (request.body as [string, string][]) : [];
   return [
+    ...Object.entries(request.params as Record<string, string>),
     ...form,
     ...new URLSearchParams(query),
-    ...Object.entries(request.params as Record<string, string>),
   ];
 }
 
