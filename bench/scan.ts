@@ -19,7 +19,10 @@ const attributes = [
   ["server.address", "checkout.shop.svc.cluster.local"],
   ["network.protocol.version", "1.1"],
   ["client.address", "10.42.17.203"],
-  ["user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"],
+  [
+    "user_agent.original",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+  ],
   ["http.response.status_code", 200],
   ["server.port", 8443],
 ] as const;

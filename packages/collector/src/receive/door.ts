@@ -27,17 +27,24 @@ interface DoorSettings {
   readonly clock: Clock;
   /** How long a connection may take to say which protocol it speaks. */
   readonly peekTimeoutMs: number;
-  readonly onSilent: () => void;
+  /** Told of connections that were cut off here. */
+  readonly onCut: (reason: "silent" | "too_many") => void;
 }
 
 /** HTTP/2 begins with "PRI * HTTP/2.0" (RFC 9113, 3.4); no method of HTTP/1.1 begins with these three letters. */
 const preface = Buffer.from("PRI");
+/** At each address; one service instance needs one or two. */
+const connectionsMax = 8_192;
 
-export function createDoor({ listen, http1, http2, clock, peekTimeoutMs, onSilent }: DoorSettings): Door {
+export function createDoor({ listen, http1, http2, clock, peekTimeoutMs, onCut }: DoorSettings): Door {
   const sockets = new Set<Socket>();
   /** Those that have not said yet what they speak. */
   const waiting = new Set<Socket>();
-  const servers = listen.map(() => createServer({ allowHalfOpen: true, noDelay: true }, welcome));
+  const servers = listen.map(() => {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, welcome);
+    server.maxConnections = connectionsMax;
+    return server.on("drop", () => onCut("too_many"));
+  });
 
   function welcome(socket: Socket): void {
     sockets.add(socket);
@@ -47,7 +54,7 @@ export function createDoor({ listen, http1, http2, clock, peekTimeoutMs, onSilen
       waiting.delete(socket);
     });
     const cancel = clock.setTimer(() => {
-      onSilent();
+      onCut("silent");
       socket.destroy();
     }, peekTimeoutMs);
     // The bytes are held here until they decide: given back to the stream they would come again at once, and again.
@@ -72,6 +79,8 @@ export function createDoor({ listen, http1, http2, clock, peekTimeoutMs, onSilen
       if (isLikePreface) {
         // It takes what is buffered by itself, and must find the socket paused.
         http2.emit("connection", socket);
+        // A client that has ended in mid-frame would be waited for until the session is idle for too long.
+        socket.once("end", () => socket.destroySoon());
       } else {
         http1.emit("connection", socket);
         socket.resume();

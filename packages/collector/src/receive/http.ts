@@ -143,7 +143,9 @@ interface Answer {
 function writeAnswer(response: HttpResponse, { status, headers, body }: Answer): void {
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  response.end(body);
+  // Without a body it is one write to the socket instead of two.
+  if (body.length === 0) response.end();
+  else response.end(body);
 }
 
 function render(outcome: Outcome, contentType: OtlpContentType): Answer {

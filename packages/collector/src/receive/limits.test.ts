@@ -1,3 +1,4 @@
+import { connect as connectHttp2 } from "node:http2";
 import { gzipSync } from "node:zlib";
 import { expect, test, vi } from "vitest";
 import { CollectorError } from "../model/index.ts";
@@ -89,6 +90,48 @@ test("a connection that says one letter and waits takes no processor time", asyn
   const { user, system } = process.cpuUsage(before);
   expect((user + system) / 1_000).toBeLessThan(200);
   socket.destroy();
+});
+
+test("any bytes at the door disturb nobody", async () => {
+  const { address, url, metrics } = await open();
+  const openings = ["", "POST /v1/traces HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", head(50)];
+  let state = 7;
+  const random = (bound: number) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
+  const ended: Promise<void>[] = [];
+  for (let round = 0; round < 200; round += 1) {
+    const { socket, closed } = await dial(address);
+    const noise = Buffer.from(Array.from({ length: 1 + random(200) }, () => random(256)));
+    socket.end(Buffer.concat([Buffer.from(openings[round % openings.length]!), noise]));
+    // Some leave in the middle of it.
+    if (random(3) === 0) socket.destroy();
+    ended.push(closed);
+  }
+  await Promise.all(ended);
+  expect((await post(`${url}/v1/traces`, body)).status).toBe(200);
+  expect((await metrics()).join()).not.toContain("in_flight_bytes");
+});
+
+test("a message of 20 MB comes whole over HTTP/2, four of them at a time", async () => {
+  const { url, appended } = await open({ requestSizeBytesMax: 32 * 1024 * 1024 });
+  const large = encodeRequest("spans", traces(spanOf(goodTraceId, "n".repeat(20_000_000))));
+  const session = connectHttp2(url);
+  const call = () =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": "/v1/traces",
+        "content-type": "application/x-protobuf",
+      });
+      stream.on("response", (headers) => resolve(headers[":status"])).on("error", reject);
+      stream.resume();
+      stream.end(large);
+    });
+  expect(await Promise.all([call(), call(), call(), call()])).toEqual([200, 200, 200, 200]);
+  session.destroy();
+  expect(appended.every(({ batch }) => batch.payload[0]!.length === large.length)).toBe(true);
 });
 
 test("the limit of a record is the limit of a request", async () => {

@@ -43,7 +43,9 @@ export interface OtlpReceiver {
   stop(options: { readonly deadlineMs: number }): Promise<void>;
 }
 
-const keepAliveTimeoutMs = 30_000;
+/** Longer than the minute between two exports of metrics, or each would find its connection just closed. */
+const keepAliveTimeoutMs = 75_000;
+const idleSessionTimeoutMs = 300_000;
 const concurrentStreamsMax = 128;
 const headersSizeBytesMax = 16 * 1024;
 /** HTTP/2's own 64 KiB would make the client wait for an answer in mid-batch. */
@@ -115,7 +117,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
   http2.on("session", (session) => {
     sessions.add(session);
     session.setLocalWindowSize(sessionWindowBytes);
-    session.setTimeout(requestTimeoutMs, () => session.close());
+    session.setTimeout(idleSessionTimeoutMs, () => session.close());
     session.once("close", () => sessions.delete(session));
     // What a client breaks is its own loss; the error is also on each of its streams.
     session.on("error", () => metrics.cutConnections.add({ reason: "malformed" }));
@@ -147,7 +149,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
     http2,
     clock,
     peekTimeoutMs: headersTimeoutMs,
-    onSilent: () => metrics.cutConnections.add({ reason: "silent" }),
+    onCut: (reason) => metrics.cutConnections.add({ reason }),
   });
 
   return {

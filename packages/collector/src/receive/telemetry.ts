@@ -54,7 +54,7 @@ export function createReceiveMetrics(
     }),
     cutConnections: telemetry.counter({
       name: "quartet_receive_cut_connections_total",
-      help: "Connections that were cut off, by reason: slow senders, and those that speak neither HTTP nor gRPC.",
+      help: "Connections that were cut off, by reason: silent, slow, malformed (neither HTTP nor gRPC), refused but sending on, too many.",
       labelNames: ["reason"],
     }),
   };
