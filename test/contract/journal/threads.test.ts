@@ -22,7 +22,15 @@ test("a reader in another thread is woken by an append, sees each record once, a
     worker.on("message", (more: string[]) => texts.push(...more));
     return texts;
   });
-  const writer = await openStreamWriter({ dir, stream: "spans", shared, segmentSizeBytesMax: 2_000 });
+  // Named at the open: a reader that starts late must find the first segment, though the other one has passed it.
+  const consumers = ["one", "two"].map((name) => ({ name, kind: "state" as const }));
+  const writer = await openStreamWriter({
+    dir,
+    stream: "spans",
+    shared,
+    segmentSizeBytesMax: 2_000,
+    consumers,
+  });
   const expected: string[] = [];
   for (let index = 0; index < 200; index += 1) {
     await writer.append({ payload: [Buffer.from(`record ${index}`)], itemCount: 1, receivedAtMs: 0 });
