@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { onTestFinished } from "vitest";
 import { join } from "node:path";
 import { createMemoryJournal } from "../../../packages/collector/src/journal/index.ts";
 import type { AccountingReader, Clock, StreamWriter } from "../../../packages/collector/src/model/index.ts";
@@ -89,6 +90,7 @@ export async function openHarness(
       logLines.push({ level, message, fields });
   const log: Log = { info: note("info"), warn: note("warn"), error: note("error") };
   const dir = mkdtempSync(join(tmpdir(), "quartet-export-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const journal = createMemoryJournal(clock);
   const consumer = exporterConsumer("jaeger", "traces");
   const writer = journal.openWriter({
