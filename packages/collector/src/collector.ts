@@ -14,8 +14,14 @@ import { openTokens, parseAddress, type CollectorConfig } from "./config/index.t
 import type { EvaluateWorkerData } from "./evaluate-worker.ts";
 import { exporterConsumer } from "./export/index.ts";
 import type { ExportWorkerData } from "./export-worker.ts";
-import { createJournalShared, lockJournal, openStreamWriter, type Consumer } from "./journal/index.ts";
-import type { Clock, StreamWriter } from "./model/index.ts";
+import {
+  createJournalShared,
+  lockJournal,
+  openStreamWriter,
+  type Consumer,
+  type JournalLock,
+} from "./journal/index.ts";
+import { CollectorError, type Clock, type StreamWriter } from "./model/index.ts";
 import type { QueryWorkerData } from "./query-worker.ts";
 import { createOtlpReceiver } from "./receive/index.ts";
 import type { HeadHandle } from "./store/index.ts";
@@ -30,6 +36,8 @@ export interface CollectorSettings {
   readonly dataDir: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Ends a start that is under way, which takes as long as there is data to read. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Collector {
@@ -38,7 +46,7 @@ export interface Collector {
   readonly apiAddress: string;
   /** Resolves when a thread ended that should not have; the collector is of no use then. */
   readonly failed: Promise<Error>;
-  /** Stops accepting, lets the stages finish, syncs and closes. Safe to call twice. */
+  /** Stops accepting, lets the stages finish, syncs and closes, within ten seconds. Safe to call twice. */
   stop(): Promise<void>;
 }
 
@@ -46,29 +54,31 @@ type Signal = "spans" | "logs" | "metrics";
 
 const signals: readonly Signal[] = ["spans", "logs", "metrics"];
 const receiveStopDeadlineMs = 3_000;
-/** A worker that does not end within this is ended. */
-const workerStopDeadlineMs = 8_000;
+/** A worker that is still at it this long after the stop began is ended. */
+const workersStopDeadlineMs = 8_000;
 
 /**
  * Starts every stage, the last one first, so that nothing is accepted before it can go its way; stops in the other order.
  * A failure on the way undoes what was started.
  * @throws CollectorError QUARTET_ADDRESS_IN_USE, QUARTET_JOURNAL_LOCKED, QUARTET_JOURNAL_VERSION, QUARTET_RULES_INVALID,
- * QUARTET_CONFIG_INVALID, QUARTET_STATE_INVALID
+ * QUARTET_JOURNAL_UNAVAILABLE, QUARTET_CONFIG_INVALID, QUARTET_STATE_INVALID; the signal's reason when it aborts.
  */
 export async function startCollector(settings: CollectorSettings): Promise<Collector> {
-  const { config, dataDir, clock, log } = settings;
+  const { config, dataDir, clock, log, signal } = settings;
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
   await using starting = new AsyncDisposableStack();
   const telemetry = createTelemetry({ hasProcessMetrics: true });
   const threads: Record<string, Remote> = {};
   let isReady = false;
+  /** Set when the stop begins. */
+  let workersDeadline: AbortSignal | undefined;
 
-  mkdirSync(join(dataDir, "state"), { recursive: true });
-  const lock = lockJournal(dataDir, clock);
+  const lock = takeDataDir(dataDir, clock);
   starting.defer(() => lock.release());
   const shared = createJournalShared();
 
-  const startThread = (name: string, data: unknown): Remote => {
+  /** A thread that only reads has nothing to put in order: asking it would mean to wait for the query that it is at. */
+  const startThread = (name: string, data: unknown, { onlyReads = false } = {}): Remote => {
     // In dist the file beside this one ends in .js.
     const file = new URL(
       `./${name}-worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`,
@@ -83,9 +93,14 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     });
     starting.defer(async () => {
       isStopping = true;
-      await remote.call("stop", {}, AbortSignal.timeout(workerStopDeadlineMs)).catch((error: unknown) => {
+      workersDeadline ??= AbortSignal.timeout(workersStopDeadlineMs);
+      try {
+        // One that is still reading its data has nothing to hand on.
+        if (!onlyReads && (isReady || signal?.aborted !== true))
+          await before(workersDeadline, remote.call("stop"));
+      } catch (error) {
         log.warn("a thread did not stop in order", { thread: name, error });
-      });
+      }
       await worker.terminate();
     });
     threads[name] = remote;
@@ -96,8 +111,18 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   const api = createApi({
     ...apiAddress,
     tokens: tokensOf(config.api.tokensFile, "api.tokens_file", clock),
-    answer: (endpoint, parameters, signal) => answer(threads, { endpoint, parameters, signal }),
-    notReady: () => (isReady ? [] : ["the stages are starting"]),
+    answer: async (endpoint, parameters, leaving) => {
+      try {
+        return await answer(threads, { endpoint, parameters, signal: leaving });
+      } catch (error) {
+        if (workersDeadline === undefined) throw error;
+        return failure("unavailable", "the collector is stopping");
+      }
+    },
+    notReady: () => {
+      if (workersDeadline !== undefined) return ["the stages are stopping"];
+      return isReady ? [] : ["the stages are starting"];
+    },
     metrics: async () => {
       const remotes = [threads["evaluate"], threads["export"]].filter((thread) => thread !== undefined);
       const others = await Promise.all(remotes.map((thread) => thread.call<TelemetrySnapshot>("metrics")));
@@ -136,18 +161,23 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     shared,
     externalUrl,
   } satisfies EvaluateWorkerData);
-  const { head } = await evaluate.call<{ head: HeadHandle }>("start");
-  startThread("query", {
-    head,
-    dataDir,
-    evaluationIntervalMs: config.rules.evaluationIntervalMs,
-  } satisfies QueryWorkerData);
+  const { head } = await before(signal, evaluate.call<{ head: HeadHandle }>("start"));
+  startThread(
+    "query",
+    {
+      head,
+      dataDir,
+      evaluationIntervalMs: config.rules.evaluationIntervalMs,
+    } satisfies QueryWorkerData,
+    { onlyReads: true },
+  );
   if (config.export.length > 0) {
-    await startThread("export", {
+    const exporting = startThread("export", {
       exporters: config.export,
       dataDir,
       shared,
-    } satisfies ExportWorkerData).call("start");
+    } satisfies ExportWorkerData);
+    await before(signal, exporting.call("start"));
   }
 
   const receiver = createOtlpReceiver({
@@ -164,15 +194,46 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   isReady = true;
 
   const running = starting.move();
+  let stopped: Promise<void> | undefined;
   return {
     otlpAddresses,
     apiAddress: `${hostText}:${port}`,
     failed,
-    async stop() {
-      isReady = false;
-      await running.disposeAsync();
+    stop() {
+      workersDeadline ??= AbortSignal.timeout(workersStopDeadlineMs);
+      stopped ??= running.disposeAsync();
+      return stopped;
     },
   };
+}
+
+/** Makes the data directory this process's own. */
+function takeDataDir(dataDir: string, clock: Clock): JournalLock {
+  try {
+    mkdirSync(join(dataDir, "state"), { recursive: true });
+    return lockJournal(dataDir, clock);
+  } catch (cause) {
+    if (cause instanceof CollectorError) throw cause;
+    throw new CollectorError(
+      "QUARTET_JOURNAL_UNAVAILABLE",
+      `the data directory ${dataDir} cannot be written (${(cause as Error).message}): mend that, or choose another --data-dir`,
+      { cause },
+    );
+  }
+}
+
+/** The promise's outcome, or the signal's reason when it aborts first. */
+async function before<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
+  if (signal === undefined) return await promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason as Error);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** Who reads a stream, so that its segments stay until all have passed them. */

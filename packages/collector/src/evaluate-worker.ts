@@ -25,7 +25,8 @@ const clock = systemClock;
 const telemetry = createTelemetry();
 const log = createLog((line) => process.stderr.write(line), clock.nowMs);
 const stateFile = (name: string) => join(dataDir, "state", name);
-const stopDeadlineMs = 3_000;
+/** The outbox is on disk: what is not delivered by then goes out after the next start. */
+const stopDeadlineMs = 2_000;
 
 const stack = new AsyncDisposableStack();
 let stages: { readonly engine: RuleEngine } | undefined;
@@ -134,5 +135,17 @@ function readRules(): RuleGroup[] {
     if (found.length === 0) log.warn("no rule file matches", { pattern });
     return found;
   });
-  return [...new Set(files)].flatMap((file) => parseRuleFile(readFileSync(file, "utf8"), file));
+  return [...new Set(files)].flatMap((file) => parseRuleFile(readRuleFile(file), file));
+}
+
+function readRuleFile(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new CollectorError(
+      "QUARTET_RULES_INVALID",
+      `rules.files: cannot read ${file}: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
 }

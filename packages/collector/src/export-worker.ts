@@ -18,7 +18,8 @@ const clock = systemClock;
 const telemetry = createTelemetry();
 const log = createLog((line) => process.stderr.write(line), clock.nowMs);
 const stack = new AsyncDisposableStack();
-const stopDeadlineMs = 3_000;
+/** The cursor is on disk: what is not exported by then goes out after the next start. */
+const stopDeadlineMs = 2_000;
 
 serveCalls(parentPort!, {
   start() {

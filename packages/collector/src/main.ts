@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startCollector } from "./collector.ts";
@@ -36,22 +36,25 @@ const options = {
 /**
  * Runs a collector until the signal aborts. Mistakes of the user end in a message on stderr.
  * Exit codes: 0 stopped cleanly, 1 failed, 2 wrong usage or a broken configuration.
- * `webhook` is taken when the configuration names none.
+ * `openWebhook` is asked for the address of one when the configuration names none.
  */
 export async function runCollector(
   args: readonly string[],
   io: Io,
-  defaults: { readonly webhook?: string | undefined } = {},
+  defaults: { readonly openWebhook?: () => Promise<string> } = {},
 ): Promise<0 | 1 | 2> {
   const log = createLog((line) => io.stderr.write(line), systemClock.nowMs);
   try {
     const flags = parseFlags(args);
-    const config = readConfig(flags, io, defaults.webhook);
+    const read = readConfig(flags, io);
+    const webhook = read.notify.webhook ?? (await defaults.openWebhook?.());
+    const config: CollectorConfig = { ...read, notify: { webhook } };
     const collector = await startCollector({
       config,
       dataDir: resolve(flags["data-dir"]),
       log,
       clock: systemClock,
+      signal: io.signal,
     });
     io.stdout.write(
       `collector: OTLP on ${collector.otlpAddresses.join(" and ")}, API on ${collector.apiAddress}\n`,
@@ -62,6 +65,11 @@ export async function runCollector(
     log.error("the collector failed", { error: end });
     return 1;
   } catch (error) {
+    if (io.signal.aborted && error === io.signal.reason) return 0;
+    if (isSystemError(error)) {
+      io.stderr.write(`the collector cannot go on: ${error.message}\n`);
+      return 1;
+    }
     if (!(error instanceof CollectorError)) throw error;
     io.stderr.write(`${error.message}\n`);
     return error.code === "QUARTET_CONFIG_INVALID" || error.code === "QUARTET_RULES_INVALID" ? 2 : 1;
@@ -70,32 +78,35 @@ export async function runCollector(
 
 type Flags = ReturnType<typeof parseFlags>;
 
+/** Whether the operating system refused something: a fact about the machine, which no stack trace of ours explains. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error;
+}
+
 function parseFlags(args: readonly string[]): { config?: string; "data-dir": string; insecure: boolean } {
+  const refuse = (message: string, cause?: unknown): never => {
+    throw new CollectorError("QUARTET_CONFIG_INVALID", `${message}\n\n${collectorUsage}`, { cause });
+  };
   try {
-    return parseArgs({ args: [...args], options, strict: true }).values;
+    const { values } = parseArgs({ args: [...args], options, strict: true });
+    if (values["data-dir"] === "") refuse("--data-dir: the name of a folder is missing");
+    return values;
   } catch (error) {
-    const flag = /'(-[^' ]+)/.exec((error as Error).message)?.[1];
-    const near =
-      flag === undefined
-        ? undefined
-        : nearest(
-            flag,
-            Object.keys(options).map((name) => `--${name}`),
-          );
-    const message =
-      flag === undefined
-        ? (error as Error).message
-        : `unknown flag ${flag}${near === undefined ? "" : `; did you mean ${near}?`}`;
-    throw new CollectorError("QUARTET_CONFIG_INVALID", `${message}\n\n${collectorUsage}`, { cause: error });
+    if (!(error instanceof TypeError)) throw error;
+    const flag = /'(-[^' ]+)/.exec(error.message)?.[1];
+    const isUnknown = (error as NodeJS.ErrnoException).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
+    if (!isUnknown || flag === undefined) return refuse(error.message, error);
+    const near = nearest(
+      flag,
+      Object.keys(options).map((name) => `--${name}`),
+    );
+    return refuse(`unknown flag ${flag}${near === undefined ? "" : `; did you mean ${near}?`}`, error);
   }
 }
 
-function readConfig(flags: Flags, io: Io, webhook: string | undefined): CollectorConfig {
+function readConfig(flags: Flags, io: Io): CollectorConfig {
   const file = flags.config;
-  if (file !== undefined && !existsSync(file)) {
-    throw new CollectorError("QUARTET_CONFIG_INVALID", `--config: there is no file ${resolve(file)}`);
-  }
-  const text = file === undefined ? "" : readFileSync(file, "utf8");
+  const text = file === undefined ? "" : readText(file);
   const parsed = parseConfig(text, { file: file ?? "defaults", env: io.env, isInsecure: flags.insecure });
   // As in Prometheus, names of files are relative to the file that holds them.
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
@@ -104,9 +115,20 @@ function readConfig(flags: Flags, io: Io, webhook: string | undefined): Collecto
     ...parsed,
     receive: { otlp: { ...parsed.receive.otlp, tokensFile: at(parsed.receive.otlp.tokensFile) } },
     rules: { ...parsed.rules, files: parsed.rules.files.map((name) => resolve(folder, name)) },
-    notify: { webhook: parsed.notify.webhook ?? webhook },
     api: { ...parsed.api, tokensFile: at(parsed.api.tokensFile) },
   };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const problem = isMissing
+      ? `there is no file ${resolve(file)}`
+      : `cannot read ${resolve(file)}: ${(cause as Error).message}`;
+    throw new CollectorError("QUARTET_CONFIG_INVALID", `--config: ${problem}`, { cause });
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

@@ -48,7 +48,6 @@ function serve(endpoint: Endpoint) {
 }
 
 serveCalls(parentPort!, {
-  stop: () => undefined,
   query: serve(answerQuery),
   query_range: serve(answerQueryRange),
   query_exemplars: serve(answerExemplars),

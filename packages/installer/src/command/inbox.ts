@@ -22,7 +22,12 @@ Receives Alertmanager webhooks (payload version 4) on any path, prints each aler
       port: { type: "string", default: "5001" },
       host: { type: "string", default: "127.0.0.1" },
     });
-    const inbox = await openInbox({ host: values.host, port: parsePort("--port", values.port), io });
+    const inbox = await openInbox({
+      host: values.host,
+      port: parsePort("--port", values.port),
+      io,
+      mend: "choose another with --port or --host",
+    });
     io.stdout.write(`inbox: send webhooks to ${inbox.url}/ and look at ${inbox.url}\n\n`);
     await aborted(io.signal);
     await inbox.stop();
@@ -32,14 +37,16 @@ Receives Alertmanager webhooks (payload version 4) on any path, prints each aler
 
 /**
  * An inbox that prints to the terminal.
- * @throws InstallerError QUARTET_ADDRESS_IN_USE naming the flag.
+ * @throws InstallerError QUARTET_ADDRESS_IN_USE with what to do about it.
  */
 export async function openInbox(settings: {
   readonly host: string;
   readonly port: number;
   readonly io: CommandIo;
+  /** What helps when the address cannot be taken. */
+  readonly mend: string;
 }): Promise<Inbox> {
-  const { host, port, io } = settings;
+  const { host, port, io, mend } = settings;
   const isColoured = io.isTty && !io.env["NO_COLOR"];
   try {
     return await startInbox({
@@ -51,12 +58,12 @@ export async function openInbox(settings: {
       },
     });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
-    throw new InstallerError(
-      "QUARTET_ADDRESS_IN_USE",
-      `port ${port} on ${host} is in use: choose another with --port`,
-      { cause },
-    );
+    const { code, syscall, message } = cause as NodeJS.ErrnoException;
+    if (syscall === undefined) throw cause;
+    const problem = code === "EADDRINUSE" ? "is in use" : `cannot be listened on (${message})`;
+    throw new InstallerError("QUARTET_ADDRESS_IN_USE", `port ${port} on ${host} ${problem}: ${mend}`, {
+      cause,
+    });
   }
 }
 

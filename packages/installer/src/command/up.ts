@@ -1,4 +1,5 @@
 import { runCollector } from "@quartet/collector";
+import { UsageError } from "../output/index.ts";
 import type { Command } from "./command.ts";
 import { runDemo } from "./demo/demo.ts";
 import { parseFlags, parseSeconds } from "./flags.ts";
@@ -10,8 +11,8 @@ export const upCommand: Command = {
   summary: "run the collector with an inbox on this machine, or the demo",
   usage: `quartet up [--config FILE] [--data-dir DIR] [--demo [--once]]
 
-Without --demo: runs the collector on its default ports, with an inbox as its webhook unless the configuration
-names one, and prints what a service needs to send to it.
+Without --demo: runs the collector, with an inbox as its webhook on port 5001 unless the configuration names one.
+Without --config it listens on its default ports and has no rules.
 
   --demo          run three services, break one, and show the alert arrive
   --once          with --demo: unattended; the last line printed is JSON; exit 0 only if the alert fired and
@@ -24,30 +25,44 @@ names one, and prints what a service needs to send to it.
     const { values } = parseFlags(args, {
       demo: { type: "boolean", default: false },
       once: { type: "boolean", default: false },
-      "healthy-for": { type: "string", default: "15" },
+      "healthy-for": { type: "string" },
       config: { type: "string" },
       "data-dir": { type: "string" },
     });
     if (values.demo) {
+      if (values.config !== undefined)
+        throw new UsageError("--config: the demo brings its own configuration");
       return await runDemo(
         {
           isOnce: values.once,
           dataDir: values["data-dir"],
-          healthyMs: parseSeconds("--healthy-for", values["healthy-for"]) * 1_000,
+          healthyMs: parseSeconds("--healthy-for", values["healthy-for"] ?? "15") * 1_000,
         },
         io,
       );
     }
+    if (values.once || values["healthy-for"] !== undefined) {
+      throw new UsageError("--once and --healthy-for belong to --demo");
+    }
     await using stack = new AsyncDisposableStack();
-    let webhook: string | undefined;
-    if (values.config === undefined) {
-      const inbox = await openInbox({ host: "127.0.0.1", port: 5001, io });
+    const openWebhook = async (): Promise<string> => {
+      const inbox = await openInbox({
+        host: "127.0.0.1",
+        port: 5001,
+        io,
+        mend: "stop the other program, or name it under notify.webhook in a configuration and start with --config",
+      });
       stack.defer(() => inbox.stop());
-      webhook = `${inbox.url}/`;
       io.stdout.write(`inbox: alerts arrive at ${inbox.url}\n`);
+      return `${inbox.url}/`;
+    };
+    if (values.config === undefined) {
+      io.stdout.write(
+        "rules: none; name rule files in a configuration and start with --config to be alerted\n",
+      );
     }
     const configFlag = values.config === undefined ? [] : ["--config", values.config];
     const dataFlag = values["data-dir"] === undefined ? [] : ["--data-dir", values["data-dir"]];
-    return await runCollector([...configFlag, ...dataFlag], io, { webhook });
+    return await runCollector([...configFlag, ...dataFlag], io, { openWebhook });
   },
 };
