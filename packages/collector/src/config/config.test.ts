@@ -42,6 +42,18 @@ test("every problem is listed, not only the first", () => {
   expect(problems[1]).toContain('2:10: rules.evaluation_interval: "soon" is no duration');
 });
 
+test("a time or size that would stop the collector's work is refused", () => {
+  expect(problemsOf("rules: { evaluation_interval: 0s }")[0]).toContain('"0s" is no duration above zero');
+  expect(problemsOf("receive: { otlp: { request_size_max: 0B } }")[0]).toContain(
+    '"0B" is no size above zero',
+  );
+  expect(problemsOf("journal: { size_max: 1KiB }")[0]).toContain('"1KiB" is no size of 1MiB or more');
+});
+
+test("an alias without its anchor is a problem of the file", () => {
+  expect(problemsOf("api: *nowhere\n")[0]).toMatch(/^quartet\.yaml:1:1: .*nowhere/);
+});
+
 test("a key of the documented shape that is not served yet says what to do instead", () => {
   expect(problemsOf("notify: { file: alertmanager.yml }")[0]).toContain(
     "notify.file: not available in this version; use notify.webhook",

@@ -44,9 +44,13 @@ interface ParseSettings {
   readonly isInsecure?: boolean;
 }
 
+/** Smaller, and the journal could not keep one segment for each stage that reads it. */
+const journalSizeBytesMin = 2 ** 20;
+
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, allowUnionTypes: true });
-ajv.addFormat("size", (text: string) => parseSizeBytes(text) !== undefined);
-ajv.addFormat("duration", (text: string) => parseDurationMs(text) !== undefined);
+ajv.addFormat("size", (text: string) => (parseSizeBytes(text) ?? 0) > 0);
+ajv.addFormat("journal-size", (text: string) => (parseSizeBytes(text) ?? 0) >= journalSizeBytesMin);
+ajv.addFormat("duration", (text: string) => (parseDurationMs(text) ?? 0) > 0);
 ajv.addFormat("address", (text: string) => parseAddress(text) !== undefined);
 ajv.addFormat("http-url", (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol));
 const validate = ajv.compile<RawConfig>(configSchema);
@@ -68,7 +72,7 @@ export function parseConfig(text: string, settings: ParseSettings): CollectorCon
   for (const { name, offset } of expandVariables(document, settings.env)) {
     report(offset, `the variable ${name} is not set: set it, or write \${${name}:-default}`);
   }
-  const raw: unknown = document.toJS() ?? {};
+  const raw = plainValue(document, report);
   if (!validate(raw)) {
     const seen = new Set<string>();
     for (const error of validate.errors ?? []) {
@@ -89,6 +93,18 @@ export function parseConfig(text: string, settings: ParseSettings): CollectorCon
   }
   refuse(problems);
   return config;
+}
+
+/** What the document says, as plain data. */
+function plainValue(document: Document, report: (offset: number, message: string) => void): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    // An alias without its anchor, or aliases that multiply: the parser finds both only now, and without a place.
+    if (!(error instanceof ReferenceError)) throw error;
+    report(0, error.message);
+    return {};
+  }
 }
 
 function refuse(problems: readonly string[]): void {
@@ -154,8 +170,9 @@ function explain(error: ErrorObject): { path: string[]; message: string | undefi
 }
 
 const formatMeaning: Readonly<Record<string, string>> = {
-  size: "no size; write a number with a unit, such as 64MiB or 10GiB",
-  duration: "no duration; write a number with a unit, such as 500ms, 15s or 1h30m",
+  size: "no size above zero; write a number with a unit, such as 64MiB or 10GiB",
+  "journal-size": "no size of 1MiB or more; write a number with a unit, such as 10GiB",
+  duration: "no duration above zero; write a number with a unit, such as 500ms, 15s or 1h30m",
   address: "no address; write host:port, such as 127.0.0.1:4318",
   "http-url": "no URL; write one that begins with http:// or https://",
 };

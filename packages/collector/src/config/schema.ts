@@ -1,6 +1,8 @@
-/** Sizes: a number of bytes or a number with B, KiB, MiB, GiB, KB, MB, GB. */
+/** Sizes above zero: a number of bytes or a number with B, KiB, MiB, GiB, KB, MB, GB. */
 const size = { type: "string", format: "size" } as const;
-/** Durations: Prometheus' form, such as 500ms, 15s, 1m30s, 2h. */
+/** A journal holds a few segments at least, or it would refuse everything. */
+const journalSize = { type: "string", format: "journal-size" } as const;
+/** Durations above zero: Prometheus' form, such as 500ms, 15s, 1m30s, 2h. */
 const duration = { type: "string", format: "duration" } as const;
 /** host:port; an IPv6 host stands in brackets. Port 0 takes a free one. */
 const address = { type: "string", format: "address" } as const;
@@ -14,7 +16,9 @@ const section = (properties: Record<string, object>): object => ({
   properties,
 });
 
-const streamBudget = section({ size_max: { ...size, description: "Disk that this stream may take." } });
+const streamBudget = section({
+  size_max: { ...journalSize, description: "Disk that this stream may take." },
+});
 
 const exporter = {
   type: "object",
@@ -60,7 +64,7 @@ export const configSchema: object = {
     }),
     journal: section({
       size_max: {
-        ...size,
+        ...journalSize,
         default: "10GiB",
         description: "Disk for all streams; each gets half unless it has its own.",
       },
