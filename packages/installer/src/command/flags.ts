@@ -46,7 +46,7 @@ export function parseFlags<T extends Options>(
  */
 export function parsePort(flag: string, text: string): number {
   const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
   throw new UsageError(
     `${flag}: ${JSON.stringify(text)} is no port; write a number from 0 (any free one) to 65535`,
   );
