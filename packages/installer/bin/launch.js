@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { constants } from "node:os";
 import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findNode24 } from "./node24.js";
@@ -32,7 +33,8 @@ export function launch(args) {
     process.exitCode = 1;
   });
   child.on("exit", (code, signal) => {
-    process.exitCode = code ?? (signal === "SIGINT" ? 130 : 1);
+    // As a shell tells it: 130 for SIGINT, 143 for SIGTERM, 137 for SIGKILL.
+    process.exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
     process.removeAllListeners("SIGINT").removeAllListeners("SIGTERM").removeAllListeners("SIGHUP");
   });
 }

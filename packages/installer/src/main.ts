@@ -76,6 +76,11 @@ async function main(args: readonly string[], io: CommandIo): Promise<ExitCode> {
       io.stderr.write(`quartet: ${error.message}\n`);
       return error.exitCode;
     }
+    if (error instanceof Error && "syscall" in error) {
+      // The operating system refused something: a fact about the machine, which no stack trace of ours explains.
+      io.stderr.write(`quartet: ${error.message}\n`);
+      return 1;
+    }
     io.stderr.write(
       `quartet failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
     );
