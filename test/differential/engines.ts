@@ -132,7 +132,7 @@ export async function loadPrometheus(url: string, writes: readonly SeriesWrite[]
   const sent = writes.reduce((sum, { samples }) => sum + samples.length, 0);
   if (!response.ok || written !== sent)
     throw new Error(
-      `Prometheus took ${written} of ${sent} samples: ${response.status} ${await response.text()}`,
+      `Prometheus took ${written} of ${sent} samples: ${response.status} ${(await response.text()).slice(0, 500)}`,
     );
 }
 

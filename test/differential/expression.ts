@@ -93,7 +93,7 @@ export function randomExpression({ random, times, depth: depthMax }: ExpressionS
         `${pick(["sum", "avg", "min", "max", "count", "stddev", "stdvar", "group"])}${grouping()} (${inner()})`,
       () => `${pick(["sum", "avg", "min", "max", "count"])}${grouping()} (${inner()})`,
       () => `quantile${grouping()} (${pick(["0.5", "0.9", "0", "1", "1.2", "NaN"])}, ${inner()})`,
-      () => `count_values by (${labels()}) ("v", ${inner()})`,
+      () => `count_values by (${labels()}) ("v", ${chance(0.5) ? selector() : `round(${inner()}, 0.01)`})`,
       () => `${inner()} ${pick([...arithmetic, ...comparison, "atan2"])} ${matching()}${inner()}`,
       () =>
         `${inner()} ${pick(["and", "or", "unless"])} ${pick(["", `on (${labels()}) `, `ignoring (${labels()}) `])}${inner()}`,

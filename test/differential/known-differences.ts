@@ -11,14 +11,19 @@ interface KnownDifference {
 const knownDifferences: readonly KnownDifference[] = [
   {
     reason:
-      "predict_linear over a subquery with @: Prometheus 3.14 gives nothing, where deriv over the same subquery gives a slope for each series; here both give what the subquery's samples say",
-    concerns: ({ text }) => /predict_linear\(\(.*\)\[[^\]]*:[^\]]*\][^,]* @ /.test(text),
+      "predict_linear over, or in, a subquery with @: Prometheus 3.14 gives nothing, where deriv in its place gives a slope for each series; here both give what the subquery's samples say",
+    concerns: ({ text }) => /predict_linear\(/.test(text) && /\[[^\]]*:[^\]]*\][^,]* @ /.test(text),
   },
   {
     reason:
-      "count_values writes all digits of a value into a label: where the last digit of a power, an exponential or an angle's function is another in Go's library than in V8's, the label is another",
-    concerns: ({ text }) =>
-      /count_values/.test(text) && /\^|atan2|\b(exp|ln|log2|log10|sin|cos|tanh)\(/.test(text),
+      "The last digit of a power, an exponential or an angle is another in Go's library than in V8's; it shows where digits are made a label, where large numbers lose the rest (remainders, angles), and where a step is (comparisons, rounding)",
+    concerns: ({ text: whole }) => {
+      const text = whole.replace(/\{[^}]*\}/g, "");
+      return (
+        /\^|atan2|\b(exp|ln|log2|log10|sin|cos|tanh)\(/.test(text) &&
+        /count_values|%|[=<>]|\b(sin|cos|round|floor|ceil|sgn)\(/.test(text)
+      );
+    },
   },
 ];
 

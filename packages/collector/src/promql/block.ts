@@ -123,9 +123,9 @@ export function withoutEmptyRows(block: Block): Block {
 
 /**
  * Makes one series of those with equal labels.
- * @throws CollectorError QUARTET_PROMQL_EXECUTION when two of them have a value at the same step.
+ * @throws CollectorError QUARTET_PROMQL_EXECUTION when two of them have a value at the same step, or "never" and any at all.
  */
-export function mergeEqualRows(block: Block): Block {
+export function mergeEqualRows(block: Block, mayMerge: "at other steps" | "never" = "at other steps"): Block {
   const { stepCount } = block;
   const firstRows = new Map<string, number>();
   const kept: number[] = [];
@@ -136,6 +136,9 @@ export function mergeEqualRows(block: Block): Block {
       firstRows.set(key, row);
       kept.push(row);
       continue;
+    }
+    if (mayMerge === "never" && rowHasCells(block, first) && rowHasCells(block, row)) {
+      throw executionError("vector cannot contain metrics with the same labelset");
     }
     for (let step = 0; step < stepCount; step += 1) {
       const from = row * stepCount + step;

@@ -165,6 +165,25 @@ test("names are dropped at once unless the engine is told to keep them to the en
   expect(labelsOf(true)).toEqual(["job", "a", "was", "hits_total"]);
 });
 
+test("series that are equal without their names are refused, even with values at different steps", () => {
+  const whole = counter(["__name__", "b_total", "job", "a"]);
+  const half = (name: string, from: number, to: number): SeriesSamples => ({
+    labels: ["__name__", name, "job", "a"],
+    timestampsMs: whole.timestampsMs.slice(from, to),
+    values: whole.values.slice(from, to),
+  });
+  const series = [half("a_total", 0, 20), half("b_total", 40, 61)];
+  const range = { startMs: 0, endMs: 900_000, stepMs: 60_000 };
+  const rate = input('rate({__name__=~".*_total"}[1m])', series);
+  for (const query of [rate, input('-{__name__=~".*_total"}', series)]) {
+    expect(() => evaluateRange({ ...query, lookbackMs: 30_000, ...range })).toThrow(
+      "vector cannot contain metrics with the same labelset",
+    );
+  }
+  // With names kept to the end they meet there, where only the same step is too much.
+  expect(evaluateRange({ ...rate, ...range, delayedNameRemoval: true }).value.series).toHaveLength(1);
+});
+
 test("annotations carry their place in the query, once for all series and steps", () => {
   const gauges = [counter(["__name__", "speed", "job", "a"]), counter(["__name__", "speed", "job", "b"])];
   const { annotations } = evaluateRange({

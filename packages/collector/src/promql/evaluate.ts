@@ -3,7 +3,7 @@ import { addRow, cellKinds, copyCell, countCells, createBlock } from "./block.ts
 import { evaluateAggregation } from "./aggregate.ts";
 import { evaluateBinary } from "./binary.ts";
 import { evaluateCall } from "./call.ts";
-import { settleNames } from "./names.ts";
+import { settleNamesOfSeries } from "./names.ts";
 import { scaleHistogram } from "./histogram/arithmetic.ts";
 import { planType, type Plan } from "./plan.ts";
 import type { QueryState } from "./query-state.ts";
@@ -35,7 +35,7 @@ function negate(state: QueryState, value: Value): Value {
   for (const [cell, histogram] of block.histograms ?? [])
     block.histograms!.set(cell, scaleHistogram(histogram, -1));
   block.dropsName.fill(true);
-  return { kind: "vector", block: settleNames(state, block) };
+  return { kind: "vector", block: settleNamesOfSeries(state, block) };
 }
 
 function evaluateNode(state: QueryState, plan: Plan, steps: Steps): Value {

@@ -4,7 +4,7 @@ import { withoutName } from "./label-edit.ts";
 import type { QueryState } from "./query-state.ts";
 
 /** Takes the names away that are to be dropped, and makes one series of those that are equal then. */
-export function dropNames(block: Block): Block {
+export function dropNames(block: Block, mayMerge?: "at other steps" | "never"): Block {
   const { labels, dropsName } = block;
   let changed = 0;
   let hasOneName = true;
@@ -20,10 +20,18 @@ export function dropNames(block: Block): Block {
     labels[row] = stripped;
   }
   if (changed === 0 || (hasOneName && changed === labels.length)) return block;
-  return mergeEqualRows(block);
+  return mergeEqualRows(block, mayMerge);
 }
 
 /** Drops names at once, unless the engine keeps them to the end. */
 export function settleNames(state: QueryState, block: Block): Block {
   return state.delayedNameRemoval ? block : dropNames(block);
+}
+
+/**
+ * As `settleNames`, for what Prometheus evaluates series by series: two that become equal are refused even where they
+ * have their values at different steps.
+ */
+export function settleNamesOfSeries(state: QueryState, block: Block): Block {
+  return state.delayedNameRemoval ? block : dropNames(block, "never");
 }

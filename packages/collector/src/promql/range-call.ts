@@ -4,7 +4,7 @@ import { rangeFunctions } from "./functions/range-functions.ts";
 import { addRow, cellKinds, createBlock, setFloat, setHistogram, type Block, type Steps } from "./block.ts";
 import { evaluateScalar } from "./value.ts";
 import { statsOnly } from "./histogram/stats-only.ts";
-import { settleNames } from "./names.ts";
+import { settleNamesOfSeries } from "./names.ts";
 import { referenceMs, type CallPlan, type Plan, type RangePlan, type SubqueryPlan } from "./plan.ts";
 import { executionError } from "./execution-error.ts";
 import type { QueryState } from "./query-state.ts";
@@ -150,7 +150,7 @@ export function evaluateRangeCall(
     if (isRate && hasFloats) notePossibleNonCounter(state, plan, one.labels);
   }
   if (name === "absent_over_time") return absentBlock(plan, block);
-  return settleNames(state, block);
+  return settleNamesOfSeries(state, block);
 }
 
 /** Moves the window to a new end; times only ever grow, so its ends only move forward. */
