@@ -16,6 +16,11 @@ const knownDifferences: readonly KnownDifference[] = [
   },
   {
     reason:
+      "@ on a selector inside a subquery that has @ itself: Prometheus 3.14 gives some of the subquery's steps a value of another time; here all have the value at the time that the selector names, as its documentation says",
+    concerns: ({ text }) => /\(.* @ .*\)\[[^\]]*:[^\]]*\][^,]* @ /.test(text),
+  },
+  {
+    reason:
       "The last digit of a power, an exponential or an angle is another in Go's library than in V8's; it shows where digits are made a label, where large numbers lose the rest (remainders, angles), and where a step is (comparisons, rounding)",
     concerns: ({ text: whole }) => {
       const text = whole.replace(/\{[^}]*\}/g, "");
