@@ -45,9 +45,10 @@ export function openSeriesStream(settings: SeriesStreamSettings): SeriesStream {
   }
 
   function ingest(writes: readonly SeriesWrite[]): readonly Labels[] {
-    for (const { samples } of writes) {
-      const last = samples.at(-1);
-      if (last !== undefined && last.timestampMs > lastTimestampMs) lastTimestampMs = last.timestampMs;
+    for (const { samples, histograms } of writes) {
+      for (const last of [samples.at(-1), histograms?.at(-1)]) {
+        if (last !== undefined && last.timestampMs > lastTimestampMs) lastTimestampMs = last.timestampMs;
+      }
     }
     return head.ingest(writes).touched;
   }
@@ -67,7 +68,10 @@ export function openSeriesStream(settings: SeriesStreamSettings): SeriesStream {
 
   return {
     async append(writes, receivedAtMs) {
-      const itemCount = writes.reduce((sum, { samples }) => sum + samples.length, 0);
+      const itemCount = writes.reduce(
+        (sum, { samples, histograms }) => sum + samples.length + (histograms?.length ?? 0),
+        0,
+      );
       const { offset } = await writer.append({
         payload: [encodeSeriesBatch(writes)],
         itemCount,

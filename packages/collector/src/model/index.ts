@@ -37,5 +37,5 @@ export {
   type SeriesSamples,
   type TimeRange,
 } from "./query.ts";
-export type { Exemplar, MetricType, SampleWrite, SeriesWrite } from "./series.ts";
+export type { Exemplar, HistogramWrite, MetricType, SampleWrite, SeriesWrite } from "./series.ts";
 export { nearest } from "./nearest.ts";

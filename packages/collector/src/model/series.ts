@@ -1,3 +1,4 @@
+import type { NativeHistogram } from "./histogram.ts";
 import type { Labels } from "./labels.ts";
 
 export type MetricType =
@@ -26,6 +27,20 @@ export interface SampleWrite {
   readonly isStale?: true;
 }
 
+/** A sample that is a native histogram. */
+export interface HistogramWrite {
+  readonly timestampMs: number;
+  /**
+   * How the counts are written. Those of an instrumented service are integers (exact up to 2^53) and stand as differences
+   * from bucket to bucket; floats come from calculations.
+   */
+  readonly counts: "integer" | "float";
+  /** Its sum is ignored when `isStale`. */
+  readonly histogram: NativeHistogram;
+  /** The series ended here: the sum is stored as Prometheus' staleness NaN. */
+  readonly isStale?: true;
+}
+
 /** What one record of the `series` stream says of one series. */
 export interface SeriesWrite {
   readonly labels: Labels;
@@ -36,5 +51,7 @@ export interface SeriesWrite {
   readonly startTimestampMs: number;
   /** Ascending by time. */
   readonly samples: readonly SampleWrite[];
+  /** Ascending by time. A series has samples or histograms in one write, not both, as remote write 2.0 wants. */
+  readonly histograms?: readonly HistogramWrite[];
   readonly exemplars: readonly Exemplar[];
 }

@@ -68,6 +68,13 @@ export class ReverseWriter {
     else this.bigVarint(BigInt(value));
   }
 
+  /** A sint64 (zigzag) that a number holds exactly. */
+  sint64(value: number): void {
+    const folded = value >= 0 ? value * 2 : -value * 2 - 1;
+    if (folded <= Number.MAX_SAFE_INTEGER) this.varint(folded);
+    else this.bigVarint(value >= 0 ? BigInt(value) * 2n : BigInt(-value) * 2n - 1n);
+  }
+
   double(value: number): void {
     this.#reserve(8);
     this.#start -= 8;

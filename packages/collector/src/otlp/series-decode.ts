@@ -1,6 +1,7 @@
 import {
   CollectorError,
   type Exemplar,
+  type HistogramWrite,
   type Labels,
   type SampleWrite,
   type SeriesWrite,
@@ -10,6 +11,7 @@ import {
   fieldExemplars,
   fieldExemplarTimestamp,
   fieldExemplarValue,
+  fieldHistograms,
   fieldLabels,
   fieldMetadata,
   fieldMetadataHelp,
@@ -24,12 +26,13 @@ import {
   metricTypes,
   staleHigh,
   staleLow,
-} from "./series-encode.ts";
+} from "./series-fields.ts";
+import { decodeHistogram } from "./series-histogram-decode.ts";
 import { WireCursor, wireFixed64, wireVarint } from "./wire.ts";
 
 /**
- * Reads what `encodeSeriesBatch` wrote, and any remote write 2.0 request but its native histograms, which are passed over.
- * Of the start timestamps of a series' samples the last one is given.
+ * Reads what `encodeSeriesBatch` wrote, and any remote write 2.0 request.
+ * Of the start timestamps of a series' samples and histograms the last one is given.
  * @throws CollectorError QUARTET_SERIES_INVALID
  */
 export function decodeSeriesBatch(bytes: Uint8Array): readonly SeriesWrite[] {
@@ -69,16 +72,10 @@ function decodeBatch(bytes: Uint8Array): SeriesWrite[] {
 
 type Symbols = readonly string[];
 
-/** Enters a nested message: moves to its beginning and returns its end. */
-function enter(cursor: WireCursor, end: number): number {
-  cursor.content(end);
-  cursor.position = cursor.start;
-  return cursor.end;
-}
-
 function decodeSeries(cursor: WireCursor, end: number, symbols: Symbols): SeriesWrite {
   const labels: string[] = [];
   const samples: SampleWrite[] = [];
+  let histograms: HistogramWrite[] | undefined;
   const exemplars: Exemplar[] = [];
   const metadata = { type: 0, help: 0, unit: 0 };
   let startTimestampMs = 0;
@@ -88,16 +85,23 @@ function decodeSeries(cursor: WireCursor, end: number, symbols: Symbols): Series
         decodeReferences(cursor, { end, symbols, into: labels });
         break;
       case fieldSamples: {
-        const { startMs, ...sample } = decodeSample(cursor, enter(cursor, end));
+        const { startMs, ...sample } = decodeSample(cursor, cursor.enter(end));
         samples.push(sample);
         if (startMs !== 0) startTimestampMs = startMs;
         break;
       }
+      case fieldHistograms: {
+        const { startMs, write } = decodeHistogram(cursor, cursor.enter(end));
+        histograms ??= [];
+        histograms.push(write);
+        if (startMs !== 0) startTimestampMs = startMs;
+        break;
+      }
       case fieldExemplars:
-        exemplars.push(decodeExemplar(cursor, enter(cursor, end), symbols));
+        exemplars.push(decodeExemplar(cursor, cursor.enter(end), symbols));
         break;
       case fieldMetadata:
-        decodeMetadata(cursor, enter(cursor, end), metadata);
+        decodeMetadata(cursor, cursor.enter(end), metadata);
         break;
       default:
         cursor.skip(end);
@@ -110,6 +114,8 @@ function decodeSeries(cursor: WireCursor, end: number, symbols: Symbols): Series
     unit: symbolAt(symbols, metadata.unit),
     startTimestampMs,
     samples,
+    // Mostly there is none: one shape for all that have no histograms.
+    ...(histograms === undefined ? {} : { histograms }),
     exemplars,
   };
 }
@@ -139,7 +145,7 @@ function decodeReferences(cursor: WireCursor, { end, symbols, into }: References
     into.push(symbolAt(symbols, cursor.varint(end)));
     return;
   }
-  const contentEnd = enter(cursor, end);
+  const contentEnd = cursor.enter(end);
   while (cursor.position < contentEnd) into.push(symbolAt(symbols, cursor.varint(contentEnd)));
 }
 
@@ -157,8 +163,8 @@ function decodeSample(cursor: WireCursor, end: number): SampleWrite & { readonly
       isStale =
         cursor.view.getUint32(start, true) === staleLow &&
         cursor.view.getUint32(start + 4, true) === staleHigh;
-    } else if (field === fieldSampleTimestamp) timestampMs = int64(cursor, end);
-    else if (field === fieldSampleStart) startMs = int64(cursor, end);
+    } else if (field === fieldSampleTimestamp) timestampMs = cursor.int64Field(end);
+    else if (field === fieldSampleStart) startMs = cursor.int64Field(end);
     else cursor.skip(end);
   }
   return isStale ? { timestampMs, value: Number.NaN, isStale, startMs } : { timestampMs, value, startMs };
@@ -174,7 +180,7 @@ function decodeExemplar(cursor: WireCursor, end: number, symbols: Symbols): Exem
     else if (field === fieldExemplarValue) {
       cursor.expect(wireFixed64);
       value = cursor.view.getFloat64(cursor.fixed(8, end), true);
-    } else if (field === fieldExemplarTimestamp) timestampMs = int64(cursor, end);
+    } else if (field === fieldExemplarTimestamp) timestampMs = cursor.int64Field(end);
     else cursor.skip(end);
   }
   return { labels: pairs(labels), value, timestampMs };
@@ -195,9 +201,4 @@ function decodeMetadata(
       else if (field === fieldMetadataUnit) into.unit = number;
     }
   }
-}
-
-function int64(cursor: WireCursor, end: number): number {
-  cursor.expect(wireVarint);
-  return cursor.int64(end);
 }

@@ -1,43 +1,33 @@
-import type { Exemplar, Labels, MetricType, SampleWrite, SeriesWrite } from "../model/index.ts";
+import type { Exemplar, Labels, SampleWrite, SeriesWrite } from "../model/index.ts";
 import { ReverseWriter } from "./reverse-writer.ts";
+import {
+  fieldExemplarLabels,
+  fieldExemplars,
+  fieldExemplarTimestamp,
+  fieldExemplarValue,
+  fieldHistograms,
+  fieldLabels,
+  fieldMetadata,
+  fieldMetadataHelp,
+  fieldMetadataType,
+  fieldMetadataUnit,
+  fieldSamples,
+  fieldSampleStart,
+  fieldSampleTimestamp,
+  fieldSampleValue,
+  fieldSymbols,
+  fieldTimeSeries,
+  metricTypes,
+  staleHigh,
+  staleLow,
+} from "./series-fields.ts";
+import { writeHistogram } from "./series-histogram-encode.ts";
 
-/** By the numbers of io.prometheus.write.v2.Metadata.MetricType. */
-export const metricTypes: readonly MetricType[] = [
-  "unknown",
-  "counter",
-  "gauge",
-  "histogram",
-  "gaugehistogram",
-  "summary",
-  "info",
-  "stateset",
-];
 const metricTypeNumbers = new Map(metricTypes.map((type, number) => [type, number]));
-
-/** The bits of Prometheus' staleness marker, 0x7ff0000000000002: a NaN that arithmetic never gives. */
-export const staleHigh = 0x7ff0_0000;
-export const staleLow = 2;
-
-// Fields of io.prometheus.write.v2: Request, TimeSeries, Sample, Exemplar, Metadata.
-export const fieldSymbols = 4;
-export const fieldTimeSeries = 5;
-export const fieldLabels = 1;
-export const fieldSamples = 2;
-export const fieldExemplars = 4;
-export const fieldMetadata = 5;
-export const fieldSampleValue = 1;
-export const fieldSampleTimestamp = 2;
-export const fieldSampleStart = 3;
-export const fieldExemplarLabels = 1;
-export const fieldExemplarValue = 2;
-export const fieldExemplarTimestamp = 3;
-export const fieldMetadataType = 1;
-export const fieldMetadataHelp = 3;
-export const fieldMetadataUnit = 4;
 
 /**
  * The value of a record of the `series` stream: an uncompressed `io.prometheus.write.v2.Request`, which remote write passes on as it is.
- * The start timestamp stands in every sample, where 2.0-rc.4 has it. Labels are written in the order given, which `Labels` sorts.
+ * The start timestamp stands in every sample and histogram, where 2.0-rc.4 has it. Labels are written in the order given, which `Labels` sorts.
  * @see Prometheus remote write 2.0 specification, "Protobuf Message"
  */
 export function encodeSeriesBatch(writes: readonly SeriesWrite[]): Uint8Array {
@@ -80,6 +70,12 @@ function writeSeries(writer: ReverseWriter, write: SeriesWrite, symbols: Symbols
   writeMetadata(writer, write, symbols);
   for (let index = write.exemplars.length - 1; index >= 0; index -= 1) {
     writeExemplar(writer, write.exemplars[index]!, symbols);
+  }
+  const histograms = write.histograms ?? [];
+  for (let index = histograms.length - 1; index >= 0; index -= 1) {
+    const { sizeBytes } = writer;
+    writeHistogram(writer, histograms[index]!, write.startTimestampMs);
+    writer.message(fieldHistograms, sizeBytes);
   }
   for (let index = write.samples.length - 1; index >= 0; index -= 1) {
     writeSample(writer, write.samples[index]!, write.startTimestampMs);

@@ -99,6 +99,19 @@ test("a reference to a symbol that is not there, and a label without a value, ar
   );
 });
 
+test("buckets of a native histogram that do not match their spans are refused before memory is spent on them", () => {
+  const request = (histogram: string) => {
+    const content = Buffer.from(histogram, "hex");
+    const series = Buffer.concat([Buffer.from([0x1a, content.length]), content]);
+    return Buffer.concat([Buffer.from([0x22, 0, 0x2a, series.length]), series]);
+  };
+  // A span of four billion buckets and one delta.
+  expect(() => decodeSeriesBatch(request("5a0610ffffffff0f620102"))).toThrow("more buckets than counts");
+  expect(() => decodeSeriesBatch(request("5a02100162020202"))).toThrow("more counts than buckets");
+  // Spans of one bucket each; the second begins one before the end of the first.
+  expect(() => decodeSeriesBatch(request("5a0210015a040801100162020202"))).toThrow("begins before");
+});
+
 test("a batch of thousands of series keeps its texts once", () => {
   const many = Array.from({ length: 5_000 }, (_, index) => ({
     ...empty,

@@ -93,6 +93,35 @@ export class WireCursor {
     this.position = this.end;
   }
 
+  /** Enters a nested message: moves to its beginning and returns its end. */
+  enter(limit: number): number {
+    this.content(limit);
+    this.position = this.start;
+    return this.end;
+  }
+
+  /** The content of a field that must be an int64. */
+  int64Field(limit: number): number {
+    this.expect(wireVarint);
+    return this.int64(limit);
+  }
+
+  /** The content of a field that must be a double. */
+  doubleField(limit: number): number {
+    this.expect(wireFixed64);
+    return this.view.getFloat64(this.fixed(8, limit), true);
+  }
+
+  /** The next varint as the protobuf type sint64 has it (zigzag); exact between -2^53 and 2^53. */
+  sint64(limit: number): number {
+    const start = this.position;
+    const value = this.varint(limit);
+    if (value <= Number.MAX_SAFE_INTEGER) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    this.position = start;
+    const bits = this.bigVarint(limit);
+    return Number((bits & 1n) === 0n ? bits >> 1n : -(bits >> 1n) - 1n);
+  }
+
   /** Moves behind the field whose tag was read. */
   skip(limit: number): void {
     switch (this.wireType) {

@@ -33,6 +33,7 @@ export type RefusalReason =
   | "series_limit" // `seriesMax` series are there already
   | "invalid_labels" // names out of order, twice, or an empty name or value
   | "invalid_timestamp" // not a whole number of milliseconds
+  | "native_histogram" // the head keeps floats only
   | "duplicate" // another value at the same time
   | "out_of_order" // older than the series' last sample by more than the window
   | "too_old" // older than the retention
@@ -205,6 +206,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
       return 0;
     }
     let stored = 0;
+    for (const _ of write.histograms ?? []) refuse("native_histogram");
     for (const { timestampMs, value, isStale } of write.samples) {
       if (!Number.isSafeInteger(timestampMs)) {
         refuse("invalid_timestamp");
