@@ -67,6 +67,7 @@ export function failureOf(error: unknown): Answer {
     case "QUARTET_RECORD_TOO_LARGE":
     case "QUARTET_OTLP_INVALID":
     case "QUARTET_OTLP_TOO_LARGE":
+    case "QUARTET_SNAPPY_INVALID":
     case "QUARTET_SERIES_INVALID":
     case "QUARTET_RULES_INVALID":
     case "QUARTET_STATE_INVALID":

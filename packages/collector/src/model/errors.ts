@@ -10,6 +10,7 @@ export type ErrorCode =
   | "QUARTET_RECORD_TOO_LARGE" // one record over the segment size; never retried
   | "QUARTET_OTLP_INVALID" // the client's body is broken: 400, never retried
   | "QUARTET_OTLP_TOO_LARGE" // over the limit after decompression: 413
+  | "QUARTET_SNAPPY_INVALID" // the client's body is no block of snappy: 400, never retried
   | "QUARTET_SERIES_INVALID" // a series record does not decode
   | "QUARTET_REGEX_INVALID" // a regular expression that RE2 refuses
   | "QUARTET_PROMQL_INVALID" // an expression does not parse or type-check
