@@ -12,20 +12,14 @@ import {
 } from "./api/index.ts";
 import { openTokens, parseAddress, type CollectorConfig } from "./config/index.ts";
 import type { EvaluateWorkerData } from "./evaluate-worker.ts";
-import { exporterConsumer } from "./export/index.ts";
 import type { ExportWorkerData } from "./export-worker.ts";
-import {
-  createJournalShared,
-  lockJournal,
-  openStreamWriter,
-  type Consumer,
-  type JournalLock,
-} from "./journal/index.ts";
+import { createJournalShared, lockJournal, openStreamWriter, type JournalLock } from "./journal/index.ts";
 import { CollectorError, type Clock, type StreamWriter } from "./model/index.ts";
 import type { QueryWorkerData } from "./query-worker.ts";
 import { createOtlpReceiver } from "./receive/index.ts";
 import type { HeadHandle } from "./store/index.ts";
 import { createTelemetry, type Log, type TelemetrySnapshot } from "./telemetry/index.ts";
+import { consumersOf } from "./stream-consumers.ts";
 import { connectThread, type Remote } from "./thread.ts";
 import { queryPage, tracePage } from "./ui/index.ts";
 import { version } from "./version.ts";
@@ -147,7 +141,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
       stream,
       shared,
       sizeBytesMax: config.journal.sizeBytesMax[stream],
-      consumers: consumersOf(config, stream),
+      consumers: consumersOf(config.export, stream),
       clock,
       telemetry,
       log,
@@ -234,16 +228,6 @@ async function before<T>(signal: AbortSignal | undefined, promise: Promise<T>): 
   } finally {
     signal.removeEventListener("abort", abort);
   }
-}
-
-/** Who reads a stream, so that its segments stay until all have passed them. */
-function consumersOf(config: CollectorConfig, stream: Signal): Consumer[] {
-  const signal = stream === "spans" ? "traces" : stream;
-  const exporters = config.export.filter(({ signals: wanted }) => wanted.includes(signal));
-  return [
-    { name: "derive", kind: "state" },
-    ...exporters.map(({ name }) => ({ name: exporterConsumer(name, signal), kind: "exporter" as const })),
-  ];
 }
 
 function tokensOf(file: string | undefined, key: string, clock: Clock): () => readonly string[] {

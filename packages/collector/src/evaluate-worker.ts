@@ -8,6 +8,7 @@ import { CollectorError, systemClock, type Stream } from "./model/index.ts";
 import { createNotifier, postWebhook, type Notifier } from "./notify/index.ts";
 import { createRuleEngine, parseRuleFile, type RuleEngine, type RuleGroup } from "./rules/index.ts";
 import { openSeriesStream } from "./series-stream.ts";
+import { consumersOf } from "./stream-consumers.ts";
 import { createHead, type HeadHandle } from "./store/index.ts";
 import { createLog, createTelemetry } from "./telemetry/index.ts";
 import { serveCalls } from "./thread.ts";
@@ -53,7 +54,7 @@ async function start(): Promise<{ readonly head: HeadHandle }> {
     stream: "series",
     shared,
     sizeBytesMax: config.journal.sizeBytesMax.series,
-    consumers: [{ name: "store", kind: "state" }],
+    consumers: consumersOf(config.export, "series"),
     clock,
     telemetry,
     log,

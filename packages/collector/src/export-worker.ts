@@ -1,6 +1,16 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { ExporterConfig } from "./config/index.ts";
-import { createOtlpHttpExporter, exporterConsumer, streamOfSignal } from "./export/index.ts";
+import {
+  createExporter,
+  createHttpTransport,
+  createOtlpHttpBackEnd,
+  exporterConsumer,
+  signalUrl,
+  streamOfSignal,
+  type BackEnd,
+  type Signal,
+  type Transport,
+} from "./export/index.ts";
 import { openStreamReader, type JournalShared } from "./journal/index.ts";
 import { systemClock } from "./model/index.ts";
 import { createLog, createTelemetry } from "./telemetry/index.ts";
@@ -29,12 +39,13 @@ serveCalls(parentPort!, {
   metrics: () => telemetry.snapshot(),
 });
 
-function startExporter({ name, endpoint, signals, headers, compression, timeoutMs }: ExporterConfig): void {
+function startExporter(config: ExporterConfig): void {
+  const { name, type, signals, timeoutMs } = config;
   const readers = Object.fromEntries(
     signals.map((signal) => {
       const reader = openStreamReader({
         dir: dataDir,
-        stream: streamOfSignal(signal),
+        stream: streamOfSignal(type, signal),
         consumer: exporterConsumer(name, signal),
         shared,
         clock,
@@ -45,13 +56,13 @@ function startExporter({ name, endpoint, signals, headers, compression, timeoutM
       return [signal, reader];
     }),
   );
-  const exporter = createOtlpHttpExporter({
+  const transport = createHttpTransport({ headers: config.headers });
+  stack.defer(() => transport.close());
+  const exporter = createExporter({
     name,
-    endpoint,
     signals,
+    createBackEnd: (signal) => createBackEnd(config, signal, transport),
     readers,
-    headers,
-    compression,
     requestTimeoutMs: timeoutMs,
     dir: dataDir,
     clock,
@@ -60,4 +71,15 @@ function startExporter({ name, endpoint, signals, headers, compression, timeoutM
   });
   stack.defer(() => exporter.stop({ deadlineMs: stopDeadlineMs }));
   exporter.start();
+}
+
+/** @throws CollectorError QUARTET_CONFIG_INVALID naming the key when the endpoint is no usable address. */
+function createBackEnd(config: ExporterConfig, signal: Signal, transport: Transport): BackEnd {
+  const { name, type, endpoint } = config;
+  switch (type) {
+    case "otlp_http": {
+      const url = signalUrl(name, endpoint, signal);
+      return createOtlpHttpBackEnd({ url, compression: config.compression, transport, clock });
+    }
+  }
 }

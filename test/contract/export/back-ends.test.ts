@@ -2,8 +2,11 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
-  createOtlpHttpExporter,
+  createExporter,
+  createHttpTransport,
+  createOtlpHttpBackEnd,
   exporterConsumer,
+  signalUrl,
   type Exporter,
 } from "../../../packages/collector/src/export/index.ts";
 import {
@@ -11,6 +14,7 @@ import {
   openStreamReader,
   openStreamWriter,
 } from "../../../packages/collector/src/journal/index.ts";
+import { systemClock } from "../../../packages/collector/src/model/index.ts";
 import { encodeRequest } from "../../../packages/collector/src/otlp/index.ts";
 import { createLog, createTelemetry } from "../../../packages/collector/src/telemetry/index.ts";
 import { describeWithParts, startJaeger } from "../../parts/index.ts";
@@ -31,10 +35,17 @@ function startExporter(
 ): Started {
   const consumer = exporterConsumer(name, "traces");
   const reader = openStreamReader({ ...journal, stream: "spans", consumer });
-  const exporter = createOtlpHttpExporter({
+  const transport = createHttpTransport({ headers: {} });
+  const exporter = createExporter({
     name,
-    endpoint,
     signals: ["traces"],
+    createBackEnd: (signal) =>
+      createOtlpHttpBackEnd({
+        url: signalUrl(name, endpoint, signal),
+        compression: "none",
+        transport,
+        clock: systemClock,
+      }),
     readers: { traces: reader },
     dir: journal.dir,
     telemetry: createTelemetry(),
@@ -45,6 +56,7 @@ function startExporter(
     exporter,
     async [Symbol.asyncDispose]() {
       await exporter.stop({ deadlineMs: 1_000 });
+      transport.close();
       reader.close();
     },
   };

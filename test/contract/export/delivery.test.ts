@@ -1,7 +1,14 @@
 import { expect, test } from "vitest";
-import { type OtlpHttpExporterOptions } from "../../../packages/collector/src/export/index.ts";
 import type { Answer } from "./backend.ts";
-import { bodies, openHarness, startMs, untilDelay, untilRequests, untilSettled } from "./harness.ts";
+import {
+  bodies,
+  openHarness,
+  startMs,
+  untilDelay,
+  untilRequests,
+  untilSettled,
+  type HarnessOptions,
+} from "./harness.ts";
 
 test("records that wait together are posted as one body of the original bytes, and then committed", async () => {
   await using harness = await openHarness({ headers: { "X-Scope": "team", "Content-Type": "text/plain" } });
@@ -181,8 +188,8 @@ test("a name that does not exist and a server that speaks no TLS pause the consu
   const unknownName = Object.assign(new Error("getaddrinfo ENOTFOUND nowhere.invalid"), {
     code: "ENOTFOUND",
   });
-  const transport = { post: () => Promise.reject(unknownName), close: () => undefined };
-  const check = async (options: Partial<OtlpHttpExporterOptions>, reason: string): Promise<void> => {
+  const transport = { send: () => Promise.reject(unknownName), close: () => undefined };
+  const check = async (options: HarnessOptions, reason: string): Promise<void> => {
     await using harness = await openHarness(options);
     await harness.append("a");
     harness.exporter.start();

@@ -10,10 +10,15 @@ import {
   type Telemetry,
 } from "../../../packages/collector/src/telemetry/index.ts";
 import {
-  createOtlpHttpExporter,
+  createExporter,
+  createHttpTransport,
+  createOtlpHttpBackEnd,
   exporterConsumer,
+  signalUrl,
+  type Compression,
   type Exporter,
-  type OtlpHttpExporterOptions,
+  type ExporterOptions,
+  type Transport,
 } from "../../../packages/collector/src/export/index.ts";
 import { until } from "../../support/index.ts";
 import { startTestBackend, type TestBackend } from "./backend.ts";
@@ -77,9 +82,16 @@ export const startMs = 1_800_000_000_500;
 /** Shorter than every other timer, and the same in all tests, to tell it from the others. */
 export const commitIntervalMs = 1;
 
-export async function openHarness(
-  options: Partial<OtlpHttpExporterOptions> & { readonly sizeBytesMax?: number } = {},
-): Promise<Harness> {
+export interface HarnessOptions extends Partial<ExporterOptions> {
+  /** Budget of the journal. */
+  readonly sizeBytesMax?: number;
+  readonly endpoint?: string;
+  readonly compression?: Compression;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly transport?: Transport;
+}
+
+export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
   const backend = await startTestBackend();
   const clock = createTestClock(startMs);
   const telemetry = createTelemetry();
@@ -110,10 +122,13 @@ export async function openHarness(
       committedOffset = offset;
     },
   };
-  const exporter = createOtlpHttpExporter({
+  const { endpoint = backend.endpoint, compression = "none", headers = {} } = options;
+  const { transport = createHttpTransport({ headers }) } = options;
+  const exporter = createExporter({
     name: "jaeger",
-    endpoint: backend.endpoint,
     signals: ["traces"],
+    createBackEnd: (signal) =>
+      createOtlpHttpBackEnd({ url: signalUrl("jaeger", endpoint, signal), compression, transport, clock }),
     readers: { traces: reader },
     dir,
     telemetry,
@@ -151,6 +166,7 @@ export async function openHarness(
     },
     async [Symbol.asyncDispose]() {
       await exporter.stop({ deadlineMs: 0 });
+      transport.close();
       await backend[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true, force: true });
     },

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createOtlpHttpExporter } from "../../../packages/collector/src/export/index.ts";
+import { createExporter } from "../../../packages/collector/src/export/index.ts";
 import { until } from "../../support/index.ts";
 import type { Answer } from "./backend.ts";
 import { openHarness, soon, untilDelay, untilRequests } from "./harness.ts";
@@ -69,10 +69,10 @@ test("a signal without a reader is a mistake of the wiring, said at creation", a
   const { telemetry, dir, clock } = harness;
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const create = () =>
-    createOtlpHttpExporter({
+    createExporter({
       name: "jaeger",
-      endpoint: harness.backend.endpoint,
       signals: ["logs"],
+      createBackEnd: () => expect.fail("there is nothing to send"),
       readers: {},
       telemetry,
       dir,

@@ -1,19 +1,10 @@
 import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument, type Document } from "yaml";
 import { CollectorError, nearest, type Stream } from "../model/index.ts";
+import { convertExporter, type ExporterConfig, type RawExporter } from "./exporter.ts";
 import { configSchema, keysNotServed } from "./schema.ts";
 import { isLoopback, parseAddress, parseDurationMs, parseSizeBytes } from "./units.ts";
 import { expandVariables } from "./variables.ts";
-
-export interface ExporterConfig {
-  readonly name: string;
-  readonly type: "otlp_http";
-  readonly endpoint: string;
-  readonly signals: readonly ("traces" | "logs" | "metrics")[];
-  readonly compression: "none" | "gzip" | "zstd";
-  readonly headers: Readonly<Record<string, string>>;
-  readonly timeoutMs: number;
-}
 
 /** The collector's configuration, checked, with every default filled in and every unit converted. */
 export interface CollectorConfig {
@@ -47,7 +38,13 @@ interface ParseSettings {
 /** Smaller, and the journal could not keep one segment for each stage that reads it. */
 const journalSizeBytesMin = 2 ** 20;
 
-const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, allowUnionTypes: true });
+const ajv = new Ajv({
+  allErrors: true,
+  useDefaults: true,
+  verbose: true,
+  allowUnionTypes: true,
+  discriminator: true,
+});
 ajv.addFormat("size", (text: string) => (parseSizeBytes(text) ?? 0) > 0);
 ajv.addFormat("journal-size", (text: string) => (parseSizeBytes(text) ?? 0) >= journalSizeBytesMin);
 ajv.addFormat("duration", (text: string) => (parseDurationMs(text) ?? 0) > 0);
@@ -149,6 +146,18 @@ function explain(error: ErrorObject): { path: string[]; message: string | undefi
         path,
         message: `${show(error.data)} is none of ${(params["allowedValues"] as unknown[]).join(", ")}`,
       };
+    case "discriminator": {
+      // Without a type at all, "required" tells.
+      const { tag, tagValue } = params as { tag: string; tagValue?: unknown };
+      const known = (error.parentSchema as { oneOf: { properties: Record<string, { const: string }> }[] })
+        .oneOf;
+      const types = known.map(({ properties }) => properties[tag]!.const).join(", ");
+      const isThere = tagValue !== undefined;
+      return {
+        path: [...path, tag],
+        message: isThere ? `${show(tagValue)} is none of ${types}` : undefined,
+      };
+    }
     case "type":
       return { path, message: `${show(error.data)} should be ${[params["type"]].flat().join(" or ")}` };
     case "required":
@@ -203,7 +212,7 @@ interface RawConfig {
   receive: { otlp: { listen: string[]; request_size_max: string; tokens_file: string | null } };
   journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
   store: { retention: string; series_max: number };
-  export: Record<string, Omit<ExporterConfig, "name" | "timeoutMs"> & { timeout: string }>;
+  export: Record<string, RawExporter>;
   rules: { files: string[]; evaluation_interval: string };
   notify: { webhook: string | null };
   api: { listen: string; tokens_file: string | null; external_url: string | null };
@@ -233,11 +242,7 @@ function convert(raw: RawConfig): CollectorConfig {
       },
     },
     store: { retentionMs: parseDurationMs(store.retention)!, seriesMax: store.series_max },
-    export: Object.entries(raw.export).map(([name, { timeout, ...exporter }]) => ({
-      ...exporter,
-      name,
-      timeoutMs: parseDurationMs(timeout)!,
-    })),
+    export: Object.entries(raw.export).map(([name, exporter]) => convertExporter(name, exporter)),
     rules: { files: rules.files, evaluationIntervalMs: parseDurationMs(rules.evaluation_interval)! },
     notify: { webhook: notify.webhook ?? undefined },
     api: {

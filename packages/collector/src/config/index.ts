@@ -1,4 +1,5 @@
-export { parseConfig, type CollectorConfig, type ExporterConfig } from "./config.ts";
+export { parseConfig, type CollectorConfig } from "./config.ts";
+export type { ExporterConfig } from "./exporter.ts";
 export { configSchema } from "./schema.ts";
 export { openTokens } from "./tokens.ts";
 export { parseAddress } from "./units.ts";

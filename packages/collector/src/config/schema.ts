@@ -1,3 +1,5 @@
+import { exporterSchema } from "./exporter.ts";
+
 /** Sizes above zero: a number of bytes or a number with B, KiB, MiB, GiB, KB, MB, GB. */
 const size = { type: "string", format: "size" } as const;
 /** A journal holds a few segments at least, or it would refuse everything. */
@@ -19,25 +21,6 @@ const section = (properties: Record<string, object>): object => ({
 const streamBudget = section({
   size_max: { ...journalSize, description: "Disk that this stream may take." },
 });
-
-const exporter = {
-  type: "object",
-  additionalProperties: false,
-  required: ["type", "endpoint", "signals"],
-  properties: {
-    type: { enum: ["otlp_http"] },
-    endpoint: { ...url, description: "Base address; /v1/traces and so on are appended." },
-    signals: {
-      type: "array",
-      minItems: 1,
-      uniqueItems: true,
-      items: { enum: ["traces", "logs", "metrics"] },
-    },
-    compression: { enum: ["none", "gzip", "zstd"], default: "none" },
-    headers: { type: "object", additionalProperties: { type: "string" }, default: {} },
-    timeout: { ...duration, default: "10s" },
-  },
-};
 
 /** JSON Schema of the collector's configuration, with every default. Editors take it as it is. */
 export const configSchema: object = {
@@ -83,7 +66,7 @@ export const configSchema: object = {
       type: "object",
       default: {},
       propertyNames: { pattern: "^[a-z][a-z0-9_-]*$" },
-      additionalProperties: exporter,
+      additionalProperties: exporterSchema,
     },
     rules: section({
       files: {

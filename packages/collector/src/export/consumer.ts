@@ -1,6 +1,6 @@
 import type { AccountingReader, JournalRecord } from "../model/index.ts";
 import { backoffMs, retryBackoff } from "./backoff.ts";
-import type { DeadLetterFile } from "./dead-letter.ts";
+import type { DeadLetter, DeadLetterFile } from "./dead-letter.ts";
 import { deliver, itemsOf, sizeOf, splitBatches, type Settlement } from "./deliver.ts";
 import { createSender, type Sender, type SenderSettings, type SenderState } from "./sender.ts";
 
@@ -135,11 +135,28 @@ export class ExportConsumer {
   }
 
   readonly #settlement: Settlement = {
-    accepted: (records, { rejectedCount, message }) => {
+    accepted: async (records, verdict) => {
       const { metrics, log } = this.#settings;
-      const itemCount = itemsOf(records);
-      const rejected = Math.min(rejectedCount, itemCount);
-      metrics.sentItems.add(this.#labels, itemCount - rejected);
+      const { rejectedCount, message, undecodable, deadLetters = [], dropped = [] } = verdict;
+      await this.#keep([
+        ...undecodable.map((letter) => ({ ...letter, reason: "undecodable" as const })),
+        ...deadLetters.map(({ record, index, payload, message: said }) => ({
+          record,
+          reason: "refused" as const,
+          message: said,
+          item: { index, payload },
+        })),
+      ]);
+      // A back end may count what it likes, but no more than it was sent.
+      let openCount =
+        itemsOf(records) - itemsOf(undecodable.map(({ record }) => record)) - deadLetters.length;
+      for (const { reason, itemCount } of dropped) {
+        const droppedCount = Math.min(itemCount, openCount);
+        metrics.droppedItems.add({ ...this.#labels, reason }, droppedCount);
+        openCount -= droppedCount;
+      }
+      const rejected = Math.min(rejectedCount, openCount);
+      metrics.sentItems.add(this.#labels, openCount - rejected);
       metrics.sentBytes.add(this.#labels, sizeOf(records));
       metrics.rejectedItems.add(this.#labels, rejected);
       if (rejected > 0)
@@ -147,17 +164,7 @@ export class ExportConsumer {
       this.#settle(records);
     },
     deadLetter: async (record, reason, message) => {
-      const { deadLetters, metrics, log, clock } = this.#settings;
-      const kept = await deadLetters.append({ record, reason, message, nowMs: clock.nowMs() });
-      const { itemCount, position } = record;
-      if (kept === "kept") metrics.deadLetterItems.add({ ...this.#labels, reason }, itemCount);
-      else metrics.droppedItems.add({ ...this.#labels, reason: "dead_letter_full" }, itemCount);
-      log.error(
-        kept === "kept"
-          ? "the back end will never take this record; it was put into the dead-letter file"
-          : "the back end will never take this record, and the dead-letter file is full; move it away",
-        { ...this.#labels, reason, message, offset: position.offset, itemCount, file: deadLetters.path },
-      );
+      await this.#keep([{ record, reason, message }]);
       this.#settle([record]);
     },
     tooLarge: (sizeBytes) => {
@@ -167,6 +174,33 @@ export class ExportConsumer {
       );
     },
   };
+
+  /** Resolves when they are on disk as dead letters, or counted as dropped. */
+  async #keep(letters: readonly Omit<DeadLetter, "nowMs">[]): Promise<void> {
+    const [first] = letters;
+    if (first === undefined) return;
+    const { deadLetters, metrics, log, clock } = this.#settings;
+    const nowMs = clock.nowMs();
+    const keptCount = await deadLetters.append(letters.map((letter) => ({ ...letter, nowMs })));
+    for (const [index, { record, reason, item }] of letters.entries()) {
+      const itemCount = item === undefined ? record.itemCount : 1;
+      if (index < keptCount) metrics.deadLetterItems.add({ ...this.#labels, reason }, itemCount);
+      else metrics.droppedItems.add({ ...this.#labels, reason: "dead_letter_full" }, itemCount);
+    }
+    log.error(
+      keptCount === letters.length
+        ? "the back end will never take this; it was put into the dead-letter file"
+        : "the back end will never take this, and the dead-letter file is full; move it away",
+      {
+        ...this.#labels,
+        count: letters.length,
+        reason: first.reason,
+        message: first.message,
+        offset: first.record.position.offset,
+        file: deadLetters.path,
+      },
+    );
+  }
 
   #settle(records: readonly JournalRecord[]): void {
     this.#itemsInHand -= itemsOf(records);

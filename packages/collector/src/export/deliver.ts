@@ -1,18 +1,24 @@
 import type { JournalRecord } from "../model/index.ts";
-import type { Sender } from "./sender.ts";
+import type { DeadLetterReason } from "./dead-letter.ts";
+import type { Sender, Verdict } from "./sender.ts";
 
 /** What became of a run of records; called in journal order, so that everything before the last one is settled. */
 export interface Settlement {
-  accepted(records: readonly JournalRecord[], partial: { rejectedCount: number; message: string }): void;
+  /** Resolves when the dead letters in it are kept elsewhere. */
+  accepted(
+    records: readonly JournalRecord[],
+    verdict: Extract<Verdict, { readonly kind: "accepted" }>,
+  ): Promise<void>;
   /** The back end will never take this one. Resolves when it is kept elsewhere. */
-  deadLetter(record: JournalRecord, reason: "refused" | "too_large", message: string): Promise<void>;
+  deadLetter(record: JournalRecord, reason: DeadLetterReason, message: string): Promise<void>;
   /** The back end takes less at a time than this. */
   tooLarge(sizeBytes: number): void;
 }
 
 /**
  * Sends records, halving them where the back end refuses them as too large (413) or as broken (400), until only the ones that
- * are too large or broken by themselves are left; these become dead letters. False when it was stopped on the way.
+ * are too large or broken by themselves are left; these become dead letters. One bad record of n costs about 2 log2 n requests.
+ * False when it was stopped on the way.
  */
 export async function deliver(
   records: readonly JournalRecord[],
@@ -24,10 +30,11 @@ export async function deliver(
     case "stopped":
       return false;
     case "accepted":
-      settlement.accepted(records, verdict);
+      await settlement.accepted(records, verdict);
       return true;
     case "too_large":
-    case "refused": {
+    case "refused":
+    case "undecodable": {
       if (verdict.kind === "too_large") settlement.tooLarge(sizeOf(records));
       const [only] = records;
       if (records.length === 1 && only !== undefined) {

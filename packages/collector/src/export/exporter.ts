@@ -1,33 +1,28 @@
 import { systemClock, type AccountingReader, type Clock } from "../model/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
-import type { Compression } from "./compress.ts";
+import type { BackEnd } from "./back-end.ts";
 import { ExportConsumer, type ConsumerStatus } from "./consumer.ts";
 import { openDeadLetterFile } from "./dead-letter.ts";
-import { signalUrl } from "./endpoint.ts";
 import { exportMetrics } from "./metrics.ts";
 import { exporterConsumer, type Signal } from "./signal.ts";
-import { createHttpTransport, type Transport } from "./transport.ts";
 
-export interface OtlpHttpExporterOptions {
+export interface ExporterOptions {
   /** Key of the exporter in the configuration. */
   readonly name: string;
-  /** Base address; /v1/traces and so on are appended. */
-  readonly endpoint: string;
   readonly signals: readonly Signal[];
+  /** Called once for each signal. */
+  readonly createBackEnd: (signal: Signal) => BackEnd;
   /** One for each signal, opened as consumer `exporterConsumer(name, signal)`; who opened them closes them, after `stop`. */
   readonly readers: Readonly<Partial<Record<Signal, AccountingReader>>>;
   /** The data directory, for dead letters. */
   readonly dir: string;
   readonly telemetry: Telemetry;
   readonly log: Log;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly compression?: Compression;
   readonly requestTimeoutMs?: number;
   readonly batchSizeBytesMax?: number;
   readonly batchItemCountMax?: number;
   readonly commitIntervalMs?: number;
   readonly deadLetterSizeBytesMax?: number;
-  readonly transport?: Transport;
   readonly clock?: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -46,19 +41,13 @@ export interface Exporter {
 }
 
 /**
- * Forwards what is in the journal to an OTLP/HTTP back end: the original bytes, several records to a request, each signal by
- * itself. At least once, in journal order, for as long as it takes: only what the back end refuses for good (400, or one
- * record alone at 413) leaves the queue, as a dead letter.
- * @throws CollectorError QUARTET_CONFIG_INVALID naming the key when the endpoint is no usable address.
- * @see OTLP specification, "OTLP/HTTP"
+ * Forwards what is in the journal to a back end, several records to a request, each signal by itself. At least once, in journal
+ * order, for as long as it takes: only what the back end refuses for good leaves the queue, as a dead letter.
  */
-export function createOtlpHttpExporter(options: OtlpHttpExporterOptions): Exporter {
-  const { name, endpoint, signals, readers, dir, telemetry, log } = options;
+export function createExporter(options: ExporterOptions): Exporter {
+  const { name, signals, readers, dir, telemetry, log, createBackEnd } = options;
   const mebibyte = 1024 * 1024;
-  const { clock = systemClock, random = Math.random, transport = createHttpTransport() } = options;
-  const headers = Object.fromEntries(
-    Object.entries(options.headers ?? {}).map(([key, value]) => [key.toLowerCase(), value]),
-  );
+  const { clock = systemClock, random = Math.random } = options;
   const consumers = signals.map((signal) => {
     const reader = readers[signal];
     if (reader === undefined) {
@@ -67,17 +56,15 @@ export function createOtlpHttpExporter(options: OtlpHttpExporterOptions): Export
       );
     }
     const sizeBytesMax = options.deadLetterSizeBytesMax ?? 64 * mebibyte;
+    const backEnd = createBackEnd(signal);
     const consumer = new ExportConsumer({
       exporter: name,
       signal,
-      url: signalUrl(name, endpoint, signal),
-      headers,
-      compression: options.compression ?? "none",
+      backEnd,
       requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
       batchSizeBytesMax: options.batchSizeBytesMax ?? 4 * mebibyte,
       batchItemCountMax: options.batchItemCountMax ?? 8_192,
       commitIntervalMs: options.commitIntervalMs ?? 250,
-      transport,
       clock,
       random,
       metrics: exportMetrics(telemetry),
@@ -85,7 +72,7 @@ export function createOtlpHttpExporter(options: OtlpHttpExporterOptions): Export
       reader,
       deadLetters: openDeadLetterFile({ dir, exporter: name, signal, sizeBytesMax }),
     });
-    return { signal, consumer };
+    return { signal, consumer, backEnd };
   });
   return {
     start() {
@@ -93,7 +80,7 @@ export function createOtlpHttpExporter(options: OtlpHttpExporterOptions): Export
     },
     async stop({ deadlineMs }) {
       await Promise.all(consumers.map(({ consumer }) => consumer.stop(deadlineMs)));
-      transport.close();
+      for (const { backEnd } of consumers) backEnd.close();
     },
     status: () => consumers.map(({ signal, consumer }) => ({ exporter: name, signal, ...consumer.status() })),
   };

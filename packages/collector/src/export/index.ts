@@ -1,9 +1,18 @@
+export type { BackEnd, Shipment, UndecodableRecord } from "./back-end.ts";
 export type { Compression } from "./compress.ts";
+export { signalUrl } from "./endpoint.ts";
 export {
-  createOtlpHttpExporter,
+  createExporter,
   type Exporter,
+  type ExporterOptions,
   type ExporterSignalStatus,
-  type OtlpHttpExporterOptions,
 } from "./exporter.ts";
-export { exporterConsumer, streamOfSignal, type Signal } from "./signal.ts";
-export type { ExportRequest, ExportResponse, Transport } from "./transport.ts";
+export { createOtlpHttpBackEnd, type OtlpHttpSettings } from "./otlp-http.ts";
+export { exporterConsumer, streamOfSignal, type ExporterType, type Signal } from "./signal.ts";
+export {
+  createHttpTransport,
+  type ExportRequest,
+  type ExportResponse,
+  type Transport,
+  type TransportSettings,
+} from "./transport.ts";

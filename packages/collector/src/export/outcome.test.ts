@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { outcomeOfError, outcomeOfResponse, parseRetryAfter } from "./outcome.ts";
+import { outcomeOfError, outcomeOfFailure, parseRetryAfter } from "./outcome.ts";
 import { parseExportResponse } from "./partial-success.ts";
 
 const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -43,8 +43,8 @@ test("errors of the network are retried; an unknown name and broken TLS pause", 
 
 test("the message of an answer is one short printable line", () => {
   const body = Buffer.concat([Buffer.from([0x12, 0x05]), Buffer.from(`bad\nid\u0000${"x".repeat(1_000)}`)]);
-  const outcome = outcomeOfResponse(
-    { statusCode: 400, retryAfter: undefined, contentType: "application/x-protobuf", body },
+  const outcome = outcomeOfFailure(
+    { statusCode: 400, headers: { "content-type": "application/x-protobuf" }, body, isCut: false },
     nowMs,
   );
   expect(outcome).toMatchObject({

@@ -1,12 +1,34 @@
-import { parseExportResponse } from "./partial-success.ts";
+import type { JournalRecord } from "../model/index.ts";
 import type { ExportResponse } from "./transport.ts";
 
 /** Why a consumer is paused: somebody has to mend something, and nothing is given up meanwhile. */
 export type PauseReason = "unauthorized" | "not_found" | "tls" | "dns" | "unexpected_status";
 
-/** What came of one attempt. */
+/** One item of a record that the back end refuses for good, while it takes others. */
+export interface ItemDeadLetter {
+  readonly record: JournalRecord;
+  /** Its place among the record's items, from 0. */
+  readonly index: number;
+  /** The item as it was sent. */
+  readonly payload: Uint8Array;
+  /** What the back end said. */
+  readonly message: string;
+}
+
+export interface Accepted {
+  readonly kind: "accepted";
+  /** Items that the back end says it rejected, without saying which; 0 with a message is a warning. */
+  readonly rejectedCount: number;
+  readonly message: string;
+  /** Items to be kept as dead letters, each by itself. */
+  readonly deadLetters?: readonly ItemDeadLetter[];
+  /** Items that are gone for a known reason (out of order, say), counted as dropped. */
+  readonly dropped?: readonly { readonly reason: string; readonly itemCount: number }[];
+}
+
+/** What came of one attempt. Messages are short and fit for a log. */
 export type Outcome =
-  | { readonly kind: "accepted"; readonly rejectedCount: number; readonly message: string }
+  | Accepted
   | { readonly kind: "retryable"; readonly message: string; readonly retryAfterMs: number | undefined }
   | {
       readonly kind: "paused";
@@ -14,28 +36,22 @@ export type Outcome =
       readonly message: string;
       readonly retryAfterMs: number | undefined;
     }
+  /** Half of it may pass; one record alone becomes a dead letter. */
   | { readonly kind: "too_large"; readonly message: string }
-  | { readonly kind: "refused"; readonly statusCode: number; readonly message: string };
+  /** Something in it will never be taken; the batch is halved until that is found, which becomes a dead letter. */
+  | { readonly kind: "refused"; readonly message: string };
 
 /** A server that asks for more than a day is broken. */
 const retryAfterMsMax = 86_400_000;
 
 /**
- * What a server's answer means.
+ * What an HTTP answer means when its status is none of 2xx, and no better is known about this kind of back end.
  * @see OTLP specification, "OTLP/HTTP Response": 429, 502, 503 and 504 may be retried, 400 never.
  */
-export function outcomeOfResponse(response: ExportResponse, nowMs: number): Outcome {
+export function outcomeOfFailure(response: ExportResponse, nowMs: number): Outcome {
   const { statusCode } = response;
-  const message = `${statusCode} ${describeBody(response)}`.trim();
-  const retryAfterMs = parseRetryAfter(response.retryAfter, nowMs);
-  if (statusCode >= 200 && statusCode < 300) {
-    // A 2xx that cannot be read is still a 2xx: sending it all again would make duplicates for ever.
-    const { rejectedCount, message: reason } = parseExportResponse(response.body) ?? {
-      rejectedCount: 0,
-      message: "",
-    };
-    return { kind: "accepted", rejectedCount, message: reason };
-  }
+  const message = describeResponse(response);
+  const retryAfterMs = parseRetryAfter(response.headers["retry-after"], nowMs);
   switch (statusCode) {
     case 429:
     case 502:
@@ -44,7 +60,7 @@ export function outcomeOfResponse(response: ExportResponse, nowMs: number): Outc
       return { kind: "retryable", message, retryAfterMs };
     case 400:
     case 422:
-      return { kind: "refused", statusCode, message };
+      return { kind: "refused", message };
     case 413:
       return { kind: "too_large", message };
     case 401:
@@ -85,12 +101,14 @@ export function parseRetryAfter(value: string | undefined, nowMs: number): numbe
   return Math.min(Math.max(0, waitMs), retryAfterMsMax);
 }
 
-/** The message of a protobuf Status (field 2), or the beginning of a text. */
-function describeBody({ body, contentType }: ExportResponse): string {
+/** Status and beginning of the body as one short printable line: the message of a protobuf Status (field 2), or a text. */
+export function describeResponse({ statusCode, headers, body }: ExportResponse): string {
   const text = body
+    .subarray(0, 4_096)
     .toString("utf8")
     .replaceAll(/[^\P{Cc}\n]/gu, " ")
     .replaceAll(/\s+/g, " ")
     .trim();
-  return (contentType.startsWith("application/x-protobuf") ? text.replace(/^\W+/, "") : text).slice(0, 300);
+  const isStatus = headers["content-type"]?.startsWith("application/x-protobuf") === true;
+  return `${statusCode} ${(isStatus ? text.replace(/^\W+/, "") : text).slice(0, 300)}`.trim();
 }

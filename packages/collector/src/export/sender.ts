@@ -1,20 +1,16 @@
 import type { Clock, JournalRecord } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
+import type { BackEnd, Shipment, UndecodableRecord } from "./back-end.ts";
 import { backoffMs, pauseBackoff, retryBackoff } from "./backoff.ts";
-import { compressBody, type Compression } from "./compress.ts";
 import type { ExportMetrics } from "./metrics.ts";
-import { outcomeOfError, outcomeOfResponse, type Outcome, type PauseReason } from "./outcome.ts";
+import type { Accepted, Outcome, PauseReason } from "./outcome.ts";
 import type { Signal } from "./signal.ts";
-import type { Transport } from "./transport.ts";
 
 export interface SenderSettings {
   readonly exporter: string;
   readonly signal: Signal;
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly compression: Compression;
+  readonly backEnd: BackEnd;
   readonly requestTimeoutMs: number;
-  readonly transport: Transport;
   readonly clock: Clock;
   readonly random: () => number;
   readonly metrics: ExportMetrics;
@@ -23,7 +19,8 @@ export interface SenderSettings {
 
 /** What is final about a batch: everything else is tried again. */
 export type Verdict =
-  | Exclude<Outcome, { readonly kind: "retryable" | "paused" }>
+  | (Accepted & { readonly undecodable: readonly UndecodableRecord[] })
+  | { readonly kind: "too_large" | "refused" | "undecodable"; readonly message: string }
   | { readonly kind: "stopped" };
 
 export type SenderState =
@@ -52,18 +49,15 @@ export interface StopSignals {
 
 class RequestTimeoutError extends Error {}
 
+type Final = Exclude<Outcome, { readonly kind: "retryable" | "paused" }> | { readonly kind: "stopped" };
+
 export function createSender(settings: SenderSettings, { stopping, aborting }: StopSignals): Sender {
-  const { exporter, signal, url, compression, requestTimeoutMs, transport, clock, metrics, log } = settings;
+  const { exporter, signal, backEnd, requestTimeoutMs, clock, metrics, log } = settings;
   const labels = { exporter, signal };
   let state: SenderState = { kind: "ready" };
-  const headers: Record<string, string> = {
-    "user-agent": "quartet-collector",
-    ...settings.headers,
-    "content-type": "application/x-protobuf",
-    ...(compression === "none" ? {} : { "content-encoding": compression }),
-  };
+  let isPrepared = backEnd.prepare === undefined;
 
-  const attemptOnce = async (body: readonly Uint8Array[]): Promise<Outcome> => {
+  const attemptOnce = async (attempt: Shipment["attempt"]): Promise<Outcome> => {
     const timeout = new AbortController();
     const cancelTimer = clock.setTimer(
       () => timeout.abort(new RequestTimeoutError(`no answer within ${requestTimeoutMs} ms`)),
@@ -73,10 +67,7 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
     aborting.addEventListener("abort", abort, { once: true });
     const beganMs = performance.now();
     try {
-      const response = await transport.post({ url, headers, body, signal: timeout.signal });
-      return outcomeOfResponse(response, clock.nowMs());
-    } catch (error) {
-      return outcomeOfError(error);
+      return await attempt(timeout.signal);
     } finally {
       metrics.requestSeconds.observe((performance.now() - beganMs) / 1000, labels);
       cancelTimer();
@@ -86,7 +77,7 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
 
   /** Logs when something begins or ends, not at each attempt. */
   const enter = (next: SenderState): void => {
-    const entry = { exporter, signal, endpoint: url.href };
+    const entry = { exporter, signal, endpoint: backEnd.url.href };
     // One failure is often but a kept connection that the other side had closed.
     const wasAway = state.kind === "paused" || (state.kind === "retrying" && state.attempt > 1);
     if (next.kind === "ready" && wasAway) {
@@ -115,33 +106,55 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
     stopping.removeEventListener("abort", wake);
   };
 
+  const persist = async (attemptIt: Shipment["attempt"]): Promise<Final> => {
+    for (let attempt = 1; ; attempt += 1) {
+      if (stopping.aborted) return { kind: "stopped" };
+      const outcome = await attemptOnce(attemptIt);
+      if (aborting.aborted && outcome.kind === "retryable") return { kind: "stopped" };
+      metrics.requests.add({ ...labels, outcome: outcome.kind });
+      if (outcome.kind !== "retryable" && outcome.kind !== "paused") {
+        enter({ kind: "ready" });
+        return outcome;
+      }
+      const { message } = outcome;
+      if (outcome.kind === "paused") enter({ kind: "paused", attempt, message, reason: outcome.reason });
+      else enter({ kind: "retrying", attempt, message });
+      const backoff = outcome.kind === "paused" ? pauseBackoff : retryBackoff;
+      const ownMs = backoffMs(backoff, attempt, settings.random);
+      await wait(
+        outcome.retryAfterMs === undefined ? ownMs : Math.max(outcome.retryAfterMs, retryBackoff.initialMs),
+      );
+    }
+  };
+
+  const prepare = async (aborted: AbortSignal): Promise<Outcome> => {
+    const outcome = await backEnd.prepare!(aborted);
+    if (outcome.kind !== "refused" && outcome.kind !== "too_large") return outcome;
+    return {
+      kind: "paused",
+      reason: "unexpected_status",
+      message: outcome.message,
+      retryAfterMs: undefined,
+    };
+  };
+
   return {
     get state() {
       return state;
     },
     async send(records) {
-      const body = await compressBody(
-        records.map(({ payload }) => payload),
-        compression,
-      );
-      for (let attempt = 1; ; attempt += 1) {
-        if (stopping.aborted) return { kind: "stopped" };
-        const outcome = await attemptOnce(body);
-        if (aborting.aborted && outcome.kind === "retryable") return { kind: "stopped" };
-        metrics.requests.add({ ...labels, outcome: outcome.kind });
-        if (outcome.kind !== "retryable" && outcome.kind !== "paused") {
-          enter({ kind: "ready" });
-          return outcome;
-        }
-        const { message } = outcome;
-        if (outcome.kind === "paused") enter({ kind: "paused", attempt, message, reason: outcome.reason });
-        else enter({ kind: "retrying", attempt, message });
-        const backoff = outcome.kind === "paused" ? pauseBackoff : retryBackoff;
-        const ownMs = backoffMs(backoff, attempt, settings.random);
-        await wait(
-          outcome.retryAfterMs === undefined ? ownMs : Math.max(outcome.retryAfterMs, retryBackoff.initialMs),
-        );
+      if (!isPrepared) {
+        if ((await persist(prepare)).kind === "stopped") return { kind: "stopped" };
+        isPrepared = true;
       }
+      let shipment: Shipment;
+      try {
+        shipment = await backEnd.encode(records);
+      } catch (error) {
+        return { kind: "undecodable", message: (error as Error).message };
+      }
+      const final = await persist((aborted) => shipment.attempt(aborted));
+      return final.kind === "accepted" ? { ...final, undecodable: shipment.undecodable ?? [] } : final;
     },
   };
 }

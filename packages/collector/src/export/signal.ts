@@ -3,8 +3,12 @@ import type { Stream } from "../model/index.ts";
 /** What an exporter forwards, named as in the configuration. */
 export type Signal = "traces" | "logs" | "metrics";
 
-/** The journal's stream that a signal is read from. */
-export function streamOfSignal(signal: Signal): Stream {
+/** The kinds of back ends, named as in the configuration. */
+export type ExporterType = "otlp_http" | "otlp_grpc" | "elasticsearch" | "prometheus_remote_write";
+
+/** The journal's stream that a signal is read from: remote write forwards what the store holds, OTLP what came in. */
+export function streamOfSignal(type: ExporterType, signal: Signal): Stream {
+  if (type === "prometheus_remote_write") return "series";
   return signal === "traces" ? "spans" : signal;
 }
 
