@@ -11,6 +11,7 @@ import {
   labelValue,
   systemClock,
   type JournalRecord,
+  type Quarantine,
   type StreamReader,
 } from "../packages/collector/src/model/index.ts";
 import { encodeRequest, encodeSeriesBatch, scanSpans } from "../packages/collector/src/otlp/index.ts";
@@ -121,8 +122,15 @@ async function measureDerive(watched: boolean): Promise<number> {
       return [record];
     },
   };
+  const quarantine: Quarantine = {
+    put(_record, error) {
+      throw error;
+    },
+    async settled() {},
+  };
   const derive = createDerive({
     readers: { spans, logs: emptyReader(), metrics: emptyReader() },
+    quarantines: { spans: quarantine, logs: quarantine, metrics: quarantine },
     async appendSeries(writes) {
       encodeSeriesBatch(writes);
       for (const { labels, samples, exemplars: examples } of writes) {

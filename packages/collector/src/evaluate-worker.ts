@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import type { CollectorConfig } from "./config/index.ts";
 import { createDerive, type Derive } from "./derive/index.ts";
-import { openStreamReader, openStreamWriter, type JournalShared } from "./journal/index.ts";
+import { openQuarantine, openStreamReader, openStreamWriter, type JournalShared } from "./journal/index.ts";
 import { CollectorError, systemClock, type Stream } from "./model/index.ts";
 import { createNotifier, postWebhook, type Notifier } from "./notify/index.ts";
 import { createRuleEngine, parseRuleFile, type RuleEngine, type RuleGroup } from "./rules/index.ts";
@@ -65,12 +65,17 @@ async function start(): Promise<{ readonly head: HeadHandle }> {
     stack.defer(() => reader.close());
     return reader;
   };
-  const series = openSeriesStream({
+  const quarantineOf = (stream: Stream, consumer: string) => {
+    const quarantine = openQuarantine({ dir: dataDir, stream, consumer, clock, telemetry, log });
+    stack.defer(() => quarantine.close());
+    return quarantine;
+  };
+  const series = await openSeriesStream({
     writer,
     reader: openReader("series", "store"),
+    quarantine: quarantineOf("series", "store"),
     head,
     retentionMs: config.store.retentionMs,
-    log,
     onTouched: (labels) => engine.touched(labels),
   });
   const notifier: Notifier = createNotifier({
@@ -105,6 +110,11 @@ async function start(): Promise<{ readonly head: HeadHandle }> {
       spans: openReader("spans", "derive"),
       logs: openReader("logs", "derive"),
       metrics: openReader("metrics", "derive"),
+    },
+    quarantines: {
+      spans: quarantineOf("spans", "derive"),
+      logs: quarantineOf("logs", "derive"),
+      metrics: quarantineOf("metrics", "derive"),
     },
     appendSeries: series.append,
     lastSeriesTimestampMs: series.lastTimestampMs,

@@ -1,7 +1,6 @@
-import type { Labels, SeriesWrite, StreamReader, StreamWriter } from "./model/index.ts";
+import type { Labels, Quarantine, SeriesWrite, StreamReader, StreamWriter } from "./model/index.ts";
 import { decodeSeriesBatch, encodeSeriesBatch } from "./otlp/index.ts";
 import type { HeadWriter } from "./store/index.ts";
-import type { Log } from "./telemetry/index.ts";
 
 /** The `series` stream with the store behind it. */
 export interface SeriesStream {
@@ -17,7 +16,8 @@ interface SeriesStreamSettings {
   readonly reader: StreamReader;
   readonly head: HeadWriter;
   readonly retentionMs: number;
-  readonly log: Log;
+  /** Takes the records that do not decode. */
+  readonly quarantine: Quarantine;
   readonly onTouched: (labels: readonly Labels[]) => void;
 }
 
@@ -26,8 +26,8 @@ const readBytesMax = 4 * 1024 * 1024;
 const placeIntervalMs = 60_000;
 
 /** Fills the head from the stream, which takes as long as there is data, and keeps both in step from then on. */
-export function openSeriesStream(settings: SeriesStreamSettings): SeriesStream {
-  const { writer, reader, head, retentionMs, log, onTouched } = settings;
+export async function openSeriesStream(settings: SeriesStreamSettings): Promise<SeriesStream> {
+  const { writer, reader, head, retentionMs, quarantine, onTouched } = settings;
   /** Places in the stream by time of receipt, ascending; the store needs nothing before the last one that is too old. */
   const places: { readonly offset: number; readonly receivedAtMs: number }[] = [];
   let lastTimestampMs = 0;
@@ -56,14 +56,16 @@ export function openSeriesStream(settings: SeriesStreamSettings): SeriesStream {
   for (;;) {
     const records = reader.read({ sizeBytesMax: readBytesMax });
     if (records.length === 0) break;
-    for (const { payload, position, receivedAtMs } of records) {
+    for (const record of records) {
       try {
-        ingest(decodeSeriesBatch(payload));
+        ingest(decodeSeriesBatch(record.payload));
       } catch (error) {
-        log.error("a record of the series stream was passed over", { offset: position.offset, error });
+        quarantine.put(record, error);
       }
-      remember(position.offset, receivedAtMs);
     }
+    // A place that is remembered may be committed, so what could not be taken must be kept before.
+    await quarantine.settled();
+    for (const { position, receivedAtMs } of records) remember(position.offset, receivedAtMs);
   }
 
   return {

@@ -48,6 +48,7 @@ export function createCounters({
   expireAfterMs,
   telemetry,
   log,
+  quarantine,
 }: {
   readonly table: SeriesTable;
   readonly servicesMax: number;
@@ -55,6 +56,7 @@ export function createCounters({
   readonly expireAfterMs: number;
   readonly telemetry: Telemetry;
   readonly log: Log;
+  readonly quarantine: (stream: Stream, record: JournalRecord, error: unknown) => void;
 }): DerivedCounters {
   const itemsTotal = telemetry.counter({
     name: "quartet_derive_items_total",
@@ -137,13 +139,15 @@ export function createCounters({
   }
 
   return {
-    count(stream: Stream, { payload, itemCount, position, receivedAtMs }: JournalRecord) {
+    count(stream: Stream, record: JournalRecord) {
+      const { payload, itemCount, position, receivedAtMs } = record;
       counting = stream;
       try {
         read(stream, payload, receivedAtMs);
       } catch (error) {
         // What was counted of the record stays: a replay comes to the same.
         skip("unreadable_record", itemCount);
+        quarantine(stream, record, error);
         if (!hasFailed) log.error("a record could not be counted; it is skipped", { position, error });
         hasFailed = true;
       }

@@ -237,7 +237,7 @@ test("beyond the limit of series everything goes to one series a metric", async 
   expect(named.reduce((sum, [, value]) => sum + value, 0)).toBe(10);
 });
 
-test("a record that cannot be read is counted, logged once and skipped", async () => {
+test("a record that cannot be read is put aside, counted, logged once and skipped", async () => {
   await run.start();
   for (let time = 0; time < 3; time += 1) {
     run.spans.append(new Uint8Array([0x0a, 0x50, 1]), run.nowMs(), 7);
@@ -247,6 +247,9 @@ test("a record that cannot be read is counted, logged once and skipped", async (
   await run.advance(1_100);
   expect(run.samples(calls()).at(-1)?.[1]).toBe(1);
   expect(run.logged).toHaveLength(1);
+  expect([...run.quarantined].sort()).toEqual(
+    [0, 1, 2].map((offset) => `metrics ${offset}`).concat([0, 1, 2].map((offset) => `spans ${offset}`)),
+  );
   expect(await run.counter("quartet_derive_skipped_items_total")).toEqual({
     "spans unreadable_record": 21,
     "metrics unreadable_record": 6,

@@ -1,4 +1,4 @@
-import type { Clock, Labels, SeriesWrite, Stream, StreamReader } from "../model/index.ts";
+import type { Clock, Labels, Quarantine, SeriesWrite, Stream, StreamReader } from "../model/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import { createAppender } from "./appender.ts";
 import { createCounters, type CountersState, type DerivedCounters } from "./counters.ts";
@@ -10,6 +10,8 @@ type DerivedStream = Exclude<Stream, "series">;
 
 export interface DeriveSettings {
   readonly readers: Readonly<Record<DerivedStream, StreamReader>>;
+  /** Take the records that cannot be counted; who opened them closes them, after `stop`. */
+  readonly quarantines: Readonly<Record<DerivedStream, Quarantine>>;
   /**
    * Appends to the `series` stream; resolves when that is synced and the store has taken it in, as the watermark moves then.
    * A batch that fails is tried again until it succeeds; only QUARTET_RECORD_TOO_LARGE is split, and dropped when it is one series.
@@ -166,6 +168,7 @@ export function createDerive(settings: DeriveSettings): Derive {
       expireAfterMs: settings.expireAfterMs ?? 900_000,
       telemetry,
       log,
+      quarantine: (stream, record, error) => settings.quarantines[stream as DerivedStream].put(record, error),
     });
     const timeline = createTimeline({
       feeds: derivedStreams.map((stream) => ({ stream, reader: readers[stream] })),
@@ -209,6 +212,8 @@ export function createDerive(settings: DeriveSettings): Derive {
       metrics: timeline.nextOffset("metrics"),
     };
     const state: State = { timeline: timeline.snapshot(), counters: counters.snapshot(), offsets };
+    // The position passes over what could not be counted, so that must be kept before.
+    await Promise.all(derivedStreams.map((stream) => settings.quarantines[stream].settled()));
     await replaceSnapshot(settings.stateFile, encodeSnapshot(state));
     for (const stream of derivedStreams) readers[stream].commit(offsets[stream]);
   }

@@ -7,6 +7,7 @@ import {
   labelsKey,
   labelsToRecord,
   type Labels,
+  type Quarantine,
   type SampleWrite,
   type SeriesWrite,
 } from "../model/index.ts";
@@ -22,6 +23,8 @@ export interface TestRun {
   /** What stands in the `series` stream. */
   readonly written: SeriesWrite[];
   readonly logged: string[];
+  /** Stream and offset of the records that could not be counted. */
+  readonly quarantined: readonly string[];
   readonly derive: Derive;
   nowMs(): number;
   start(more?: Partial<DeriveSettings>): Promise<void>;
@@ -51,6 +54,7 @@ export async function openTestRun(startMs: number): Promise<TestRun> {
   const written: SeriesWrite[] = [];
   const lastMs = new Map<string, number>();
   const logged: string[] = [];
+  const quarantined: string[] = [];
   let nowMs = startMs;
   let runs = 0;
   let life = { isDead: true };
@@ -61,6 +65,12 @@ export async function openTestRun(startMs: number): Promise<TestRun> {
   const never = new Promise<never>(() => {});
   const note = (message: string, fields?: object) => logged.push(`${message} ${JSON.stringify(fields)}`);
   const log: Log = { info: note, warn: note, error: note };
+  const quarantine: Quarantine = {
+    put({ position }) {
+      quarantined.push(`${position.stream} ${position.offset}`);
+    },
+    async settled() {},
+  };
   const stateFile = (run: number) => join(folder, `derive-${run}.state`);
   const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -79,6 +89,7 @@ export async function openTestRun(startMs: number): Promise<TestRun> {
     };
     return {
       readers: { spans: reader(streams.spans), logs: reader(streams.logs), metrics: reader(streams.metrics) },
+      quarantines: { spans: quarantine, logs: quarantine, metrics: quarantine },
       async appendSeries(writes) {
         await turn();
         if (mine.isDead) await never;
@@ -114,6 +125,7 @@ export async function openTestRun(startMs: number): Promise<TestRun> {
     ...streams,
     written,
     logged,
+    quarantined,
     get derive() {
       return derive!;
     },

@@ -1,3 +1,4 @@
+export { openDeadLetters, type DeadLettersOptions } from "./dead-letters.ts";
 export type { Consumer, ConsumerKind } from "./cursor.ts";
 export type { JournalFiles } from "./files.ts";
 export { lockJournal, type JournalLock } from "./lock.ts";
@@ -6,3 +7,4 @@ export { openStreamReader, type StreamReaderOptions } from "./reader.ts";
 export { createJournalShared, type JournalShared } from "./shared.ts";
 export { openStreamWriter, type SegmentStreamWriter, type StreamWriterOptions } from "./writer.ts";
 export { createMemoryJournal, type MemoryJournal, type MemoryWriterOptions } from "./memory.ts";
+export { openQuarantine } from "./quarantine.ts";

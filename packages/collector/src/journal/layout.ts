@@ -29,3 +29,11 @@ export function listSegments(files: JournalFiles, dir: string, stream: Stream): 
   }
   return bases.sort((a, b) => a - b);
 }
+
+/**
+ * The dead letters of a consumer: a folder like a data directory, with a journal of its own in it, so that what cuts torn
+ * ends, fills up and is read here holds there too.
+ */
+export function deadLetterFolder(dir: string, consumer: string): string {
+  return join(dir, "dead-letter", consumer);
+}

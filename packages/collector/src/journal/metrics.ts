@@ -15,6 +15,10 @@ export interface JournalMetrics {
   readonly brokenBytes: CounterHandle;
   readonly lostRecords: CounterHandle;
   readonly evictedRecords: CounterHandle;
+  readonly evictedItems: CounterHandle;
+  readonly deadLetterRecords: CounterHandle;
+  readonly deadLetterItems: CounterHandle;
+  readonly deadLettersGivenUp: CounterHandle;
   /** Shown at each scrape until the returned function is called. */
   addSize(stream: Stream, read: () => { sizeBytes: number; sizeBytesMax: number }): () => void;
   addLag(stream: Stream, consumer: string, read: () => Lag): () => void;
@@ -82,6 +86,19 @@ function createMetrics(telemetry: Telemetry): JournalMetrics {
     evictedRecords: counter(
       "evicted_records_total",
       "Records that a lagging exporter had not committed when the disk budget dropped them.",
+      "consumer",
+    ),
+    evictedItems: counter("evicted_items_total", "Items of those records.", "consumer"),
+    deadLetterRecords: counter(
+      "dead_letter_records_total",
+      "Records that a consumer could not take and that were put into its dead letters.",
+      "consumer",
+      "reason",
+    ),
+    deadLetterItems: counter("dead_letter_items_total", "Items of those records.", "consumer", "reason"),
+    deadLettersGivenUp: counter(
+      "dead_letters_given_up_total",
+      "Records that a consumer could not take and for which its dead letters had no room.",
       "consumer",
     ),
     addSize: (stream, read) => enroll(sizes, [stream, read]),

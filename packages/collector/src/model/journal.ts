@@ -75,3 +75,30 @@ export interface Lost {
 export interface AccountingReader extends StreamReader {
   lost(): Lost;
 }
+
+/** Why a record was put aside. */
+export interface DeadLetterReason {
+  /** A word for metrics: "threw", "refused", "too_large" … */
+  readonly reason: string;
+  /** What the consumer or its back end said. */
+  readonly message: string;
+}
+
+/** Where one consumer of one stream keeps the records that it cannot take, for a person to look at and to replay. */
+export interface DeadLetters {
+  /**
+   * Resolves when a copy of the record is on disk ("kept"; a record that is there already is not kept twice), or with "full"
+   * when there is no room for it. Rejects when the disk fails: try again.
+   */
+  append(record: JournalRecord, why: DeadLetterReason): Promise<"kept" | "full">;
+  /** Closes the files after what is under way. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** The way to dead letters for a consumer that cannot wait in the middle of its work. */
+export interface Quarantine {
+  /** Takes a copy of a record on which the consumer threw; bounded, beyond that it is counted as given up. */
+  put(record: JournalRecord, error: unknown): void;
+  /** Resolves when all taken copies are on disk; to be awaited before the consumer commits beyond them. Rejects when the disk fails: try again. */
+  settled(): Promise<void>;
+}
