@@ -4,6 +4,8 @@ export type { ClusterSettings, StartedCluster } from "./cluster.ts";
 export type { ClusterAnswer, ClusterRequest } from "./cluster-request.ts";
 export { startJaeger } from "./jaeger.ts";
 export type { StartedJaeger } from "./jaeger.ts";
+export { startOtelcol } from "./otelcol.ts";
+export type { OtelcolSettings, StartedOtelcol } from "./otelcol.ts";
 export { describeWithParts, partMissingReason, partPath } from "./present.ts";
 export type { PartName } from "./present.ts";
 export { promtool, startPrometheus } from "./prometheus.ts";

@@ -8,6 +8,7 @@ import {
   promtool,
   startCluster,
   startJaeger,
+  startOtelcol,
   startPrometheus,
   telemetrygen,
   type StartedCluster,
@@ -106,6 +107,28 @@ describeWithParts("Jaeger and telemetrygen", ["jaeger", "telemetrygen"], () => {
       expect([isAlive(first.pid), isAlive(second.pid)]).toEqual([false, false]);
     },
   );
+});
+
+describeWithParts("The OpenTelemetry Collector", ["otelcol", "telemetrygen"], () => {
+  test("takes traces over HTTP and gRPC, says so in its log, and is gone after stop", async () => {
+    await using collector = await startOtelcol();
+    for (const [flags, endpoint] of [
+      [["--otlp-http"], new URL(collector.otlpHttpUrl).host],
+      [[], collector.otlpGrpcAddress],
+    ] as const) {
+      const sent = await telemetrygen([
+        "traces",
+        ...flags,
+        "--otlp-insecure",
+        `--otlp-endpoint=${endpoint}`,
+        "--traces=1",
+      ]);
+      expect(sent).toMatchObject({ code: 0 });
+    }
+    expect(collector.log()).toContain("Everything is ready");
+    await collector.stop();
+    expect(isAlive(collector.pid)).toBe(false);
+  });
 });
 
 describeWithParts("Chromium", ["chromium"], () => {
