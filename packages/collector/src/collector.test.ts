@@ -37,7 +37,8 @@ test("a start that is called off rejects with the reason and gives the data dire
   const collector = await start(dataDir);
   await Promise.all([collector.stop(), collector.stop()]);
   await (await start(dataDir)).stop();
-});
+  // Each start brings up three threads, which takes a busy machine seconds.
+}, 60_000);
 
 test("a data directory that cannot be written is named with the flag that moves it", async ({ expect }) => {
   const file = join(tempDir(), "file");

@@ -18,6 +18,7 @@ import { CollectorError, type Clock, type StreamWriter } from "./model/index.ts"
 import type { QueryWorkerData } from "./query-worker.ts";
 import { createOtlpReceiver } from "./receive/index.ts";
 import type { HeadHandle } from "./store/index.ts";
+import { observeSelf } from "./observe-self.ts";
 import { createTelemetry, type Log, type TelemetrySnapshot } from "./telemetry/index.ts";
 import { consumersOf } from "./stream-consumers.ts";
 import { connectThread, type Remote } from "./thread.ts";
@@ -101,6 +102,13 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     return remote;
   };
 
+  /** The metrics of every thread. */
+  const snapshots = async (): Promise<readonly TelemetrySnapshot[]> => {
+    const remotes = [threads["evaluate"], threads["export"]].filter((thread) => thread !== undefined);
+    const others = await Promise.all(remotes.map((thread) => thread.call<TelemetrySnapshot>("metrics")));
+    return [await telemetry.snapshot(), ...others];
+  };
+
   const apiAddress = parseAddress(config.api.listen)!;
   const api = createApi({
     ...apiAddress,
@@ -117,11 +125,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
       if (workersDeadline !== undefined) return ["the stages are stopping"];
       return isReady ? [] : ["the stages are starting"];
     },
-    metrics: async () => {
-      const remotes = [threads["evaluate"], threads["export"]].filter((thread) => thread !== undefined);
-      const others = await Promise.all(remotes.map((thread) => thread.call<TelemetrySnapshot>("metrics")));
-      return exposeMetrics([await telemetry.snapshot(), ...others]);
-    },
+    metrics: async () => exposeMetrics(await snapshots()),
     pages: [
       { path: "/", contentType: "text/html; charset=utf-8", body: queryPage },
       { path: "/graph", contentType: "text/html; charset=utf-8", body: queryPage },
@@ -185,6 +189,14 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   });
   const otlpAddresses = await receiver.start();
   starting.defer(() => receiver.stop({ deadlineMs: receiveStopDeadlineMs }));
+  const observing = observeSelf({
+    instance: `${hostText}:${port}`,
+    snapshots,
+    append: (writes) => evaluate.call("append", writes),
+    clock,
+    log,
+  });
+  starting.defer(() => observing.stop());
   isReady = true;
 
   const running = starting.move();

@@ -4,10 +4,16 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { CollectorConfig } from "./config/index.ts";
 import { createDerive, type Derive } from "./derive/index.ts";
 import { openQuarantine, openStreamReader, openStreamWriter, type JournalShared } from "./journal/index.ts";
-import { CollectorError, systemClock, type Stream } from "./model/index.ts";
+import { CollectorError, systemClock, type SeriesWrite, type Stream } from "./model/index.ts";
 import { createNotifier, postWebhook, type Notifier } from "./notify/index.ts";
-import { createRuleEngine, parseRuleFile, type RuleEngine, type RuleGroup } from "./rules/index.ts";
-import { openSeriesStream } from "./series-stream.ts";
+import {
+  builtInRules,
+  createRuleEngine,
+  parseRuleFile,
+  type RuleEngine,
+  type RuleGroup,
+} from "./rules/index.ts";
+import { openSeriesStream, type SeriesStream } from "./series-stream.ts";
 import { consumersOf } from "./stream-consumers.ts";
 import { createHead, type HeadHandle } from "./store/index.ts";
 import { createLog, createTelemetry } from "./telemetry/index.ts";
@@ -30,13 +36,15 @@ const stateFile = (name: string) => join(dataDir, "state", name);
 const stopDeadlineMs = 2_000;
 
 const stack = new AsyncDisposableStack();
-let stages: { readonly engine: RuleEngine } | undefined;
+let stages: { readonly engine: RuleEngine; readonly series: SeriesStream } | undefined;
 
 serveCalls(parentPort!, {
   start,
   stop: () => stack.disposeAsync(),
   groups: () => stages?.engine.groups() ?? [],
   alerts: () => stages?.engine.alerts() ?? [],
+  /** Takes samples that others made. */
+  append: (writes: readonly SeriesWrite[]) => stages?.series.appendForeign(writes, clock.nowMs()),
   metrics: () => telemetry.snapshot(),
 });
 
@@ -132,7 +140,7 @@ async function start(): Promise<{ readonly head: HeadHandle }> {
   stack.defer(() => engine.stop());
   await derive.start();
   stack.defer(() => derive.stop());
-  stages = { engine };
+  stages = { engine, series };
   return { head: head.handle() };
 }
 
@@ -146,7 +154,8 @@ function readRules(): RuleGroup[] {
     if (found.length === 0) log.warn("no rule file matches", { pattern });
     return found;
   });
-  return [...new Set(files)].flatMap((file) => parseRuleFile(readRuleFile(file), file));
+  const own = [...new Set(files)].flatMap((file) => parseRuleFile(readRuleFile(file), file));
+  return config.rules.hasBuiltIn ? [...own, ...builtInRules()] : own;
 }
 
 function readRuleFile(file: string): string {

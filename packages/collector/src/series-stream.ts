@@ -1,12 +1,14 @@
 import type { Labels, Quarantine, SeriesWrite, StreamReader, StreamWriter } from "./model/index.ts";
-import { decodeSeriesBatch, encodeSeriesBatch } from "./otlp/index.ts";
+import { decodeSeriesBatch, encodeSeriesBatch, foreignMark, isForeign } from "./otlp/index.ts";
 import type { HeadWriter } from "./store/index.ts";
 
 /** The `series` stream with the store behind it. */
 export interface SeriesStream {
   /** Resolves when the writes are synced and the store gives them. Rejects as `StreamWriter.append` does. */
   append(writes: readonly SeriesWrite[], receivedAtMs: number): Promise<void>;
-  /** Greatest timestamp of all samples so far; 0 when there is none. */
+  /** The same for samples that neither derive nor a rule made. */
+  appendForeign(writes: readonly SeriesWrite[], receivedAtMs: number): Promise<void>;
+  /** Greatest timestamp of all samples of derive and the rules so far; 0 when there is none. */
   lastTimestampMs(): number;
 }
 
@@ -44,13 +46,32 @@ export async function openSeriesStream(settings: SeriesStreamSettings): Promise<
     places.splice(0, needed);
   }
 
-  function ingest(writes: readonly SeriesWrite[]): readonly Labels[] {
+  function passTime(writes: readonly SeriesWrite[]): void {
     for (const { samples, histograms } of writes) {
       for (const last of [samples.at(-1), histograms?.at(-1)]) {
         if (last !== undefined && last.timestampMs > lastTimestampMs) lastTimestampMs = last.timestampMs;
       }
     }
-    return head.ingest(writes).touched;
+  }
+
+  async function append(
+    { mark, writes }: { readonly mark: Uint8Array | undefined; readonly writes: readonly SeriesWrite[] },
+    receivedAtMs: number,
+  ): Promise<void> {
+    const bytes = encodeSeriesBatch(writes);
+    const { offset } = await writer.append({
+      payload: mark === undefined ? [bytes] : [mark, bytes],
+      itemCount: writes.reduce(
+        (sum, { samples, histograms }) => sum + samples.length + (histograms?.length ?? 0),
+        0,
+      ),
+      receivedAtMs,
+    });
+    if (mark === undefined) passTime(writes);
+    // Appends resolve in the order in which they were made, so the head sees them in the order of the stream.
+    const { touched } = head.ingest(writes);
+    remember(offset, receivedAtMs);
+    onTouched(touched);
   }
 
   for (;;) {
@@ -58,7 +79,9 @@ export async function openSeriesStream(settings: SeriesStreamSettings): Promise<
     if (records.length === 0) break;
     for (const record of records) {
       try {
-        ingest(decodeSeriesBatch(record.payload));
+        const writes = decodeSeriesBatch(record.payload);
+        if (!isForeign(record.payload)) passTime(writes);
+        head.ingest(writes);
       } catch (error) {
         quarantine.put(record, error);
       }
@@ -69,21 +92,8 @@ export async function openSeriesStream(settings: SeriesStreamSettings): Promise<
   }
 
   return {
-    async append(writes, receivedAtMs) {
-      const itemCount = writes.reduce(
-        (sum, { samples, histograms }) => sum + samples.length + (histograms?.length ?? 0),
-        0,
-      );
-      const { offset } = await writer.append({
-        payload: [encodeSeriesBatch(writes)],
-        itemCount,
-        receivedAtMs,
-      });
-      // Appends resolve in the order in which they were made, so the head sees them in the order of the stream.
-      const touched = ingest(writes);
-      remember(offset, receivedAtMs);
-      onTouched(touched);
-    },
+    append: (writes, receivedAtMs) => append({ mark: undefined, writes }, receivedAtMs),
+    appendForeign: (writes, receivedAtMs) => append({ mark: foreignMark, writes }, receivedAtMs),
     lastTimestampMs: () => lastTimestampMs,
   };
 }

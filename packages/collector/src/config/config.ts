@@ -18,7 +18,11 @@ export interface CollectorConfig {
   readonly journal: { readonly sizeBytesMax: Readonly<Record<Stream, number>> };
   readonly store: { readonly retentionMs: number; readonly seriesMax: number };
   readonly export: readonly ExporterConfig[];
-  readonly rules: { readonly files: readonly string[]; readonly evaluationIntervalMs: number };
+  readonly rules: {
+    readonly files: readonly string[];
+    readonly evaluationIntervalMs: number;
+    readonly hasBuiltIn: boolean;
+  };
   readonly notify: { readonly webhook: string | undefined };
   readonly api: {
     readonly listen: string;
@@ -213,7 +217,7 @@ interface RawConfig {
   journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
   store: { retention: string; series_max: number };
   export: Record<string, RawExporter>;
-  rules: { files: string[]; evaluation_interval: string };
+  rules: { files: string[]; evaluation_interval: string; built_in: boolean };
   notify: { webhook: string | null };
   api: { listen: string; tokens_file: string | null; external_url: string | null };
 }
@@ -243,7 +247,11 @@ function convert(raw: RawConfig): CollectorConfig {
     },
     store: { retentionMs: parseDurationMs(store.retention)!, seriesMax: store.series_max },
     export: Object.entries(raw.export).map(([name, exporter]) => convertExporter(name, exporter)),
-    rules: { files: rules.files, evaluationIntervalMs: parseDurationMs(rules.evaluation_interval)! },
+    rules: {
+      files: rules.files,
+      evaluationIntervalMs: parseDurationMs(rules.evaluation_interval)!,
+      hasBuiltIn: rules.built_in,
+    },
     notify: { webhook: notify.webhook ?? undefined },
     api: {
       listen: api.listen,

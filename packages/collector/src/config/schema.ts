@@ -76,6 +76,11 @@ export const configSchema: object = {
         description: "Prometheus rule files; * stands for any name.",
       },
       evaluation_interval: { ...duration, default: "15s" },
+      built_in: {
+        type: "boolean",
+        default: true,
+        description: "Alerts on the collector itself: an exporter that waits for you, data about to be lost.",
+      },
     }),
     notify: section({
       webhook: {

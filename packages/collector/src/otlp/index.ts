@@ -15,5 +15,6 @@ export { scanSpans, type SpanScan } from "./scan-spans.ts";
 export type { OtlpSignal } from "./schema.ts";
 export { decodeSeriesBatch } from "./series-decode.ts";
 export { encodeSeriesBatch } from "./series-encode.ts";
+export { foreignMark, isForeign } from "./series-origin.ts";
 export { compressSnappy, uncompressSnappy } from "./snappy.ts";
 export { transcodeJson } from "./transcode-json.ts";

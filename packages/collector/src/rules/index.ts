@@ -1,3 +1,4 @@
+export { builtInRules } from "./built-in.ts";
 export { createRuleEngine, type RuleEngine, type RuleEngineSettings } from "./engine.ts";
 export { parseRuleFile } from "./rule-file.ts";
 export type { AlertingRule, RecordingRule, Rule, RuleGroup } from "./rule.ts";

@@ -1,4 +1,5 @@
 export { createLog, type Log } from "./log.ts";
+export { createSelfSeries, type SelfSeries } from "./self-series.ts";
 export {
   createTelemetry,
   type CounterHandle,
