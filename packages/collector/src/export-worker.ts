@@ -56,7 +56,9 @@ function startExporter(config: ExporterConfig): void {
       return [signal, reader];
     }),
   );
-  const transport = createHttpTransport({ headers: config.headers });
+  const { headers, auth, tls } = config;
+  const proxy = config.proxy === undefined ? undefined : new URL(config.proxy);
+  const transport = createHttpTransport({ exporter: name, headers, auth, tls, proxy, nowMs: clock.nowMs });
   stack.defer(() => transport.close());
   const exporter = createExporter({
     name,

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
   createExporter,
-  createHttpTransport,
   createOtlpHttpBackEnd,
   exporterConsumer,
   signalUrl,
@@ -20,6 +19,7 @@ import { createLog, createTelemetry } from "../../../packages/collector/src/tele
 import { describeWithParts, startJaeger } from "../../parts/index.ts";
 import { openTempDir, until } from "../../support/index.ts";
 import { startTestBackend } from "./backend.ts";
+import { openTransport } from "./harness.ts";
 
 const silent = createLog(() => undefined, Date.now);
 
@@ -35,7 +35,7 @@ function startExporter(
 ): Started {
   const consumer = exporterConsumer(name, "traces");
   const reader = openStreamReader({ ...journal, stream: "spans", consumer });
-  const transport = createHttpTransport({ headers: {} });
+  const transport = openTransport();
   const exporter = createExporter({
     name,
     signals: ["traces"],

@@ -24,6 +24,8 @@ export type Answer =
 export interface TestBackend extends AsyncDisposable {
   readonly endpoint: string;
   readonly requests: readonly ReceivedRequest[];
+  /** How many connections were made to it. */
+  readonly connectionCount: number;
   /** Decides what each request gets. */
   answer: (request: ReceivedRequest) => Answer;
 }
@@ -36,11 +38,16 @@ export async function startTestBackend(): Promise<TestBackend> {
       reply(response, backend.answer(received));
     });
   });
+  let connectionCount = 0;
+  server.on("connection", () => (connectionCount += 1));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const backend: TestBackend = {
     endpoint: `http://127.0.0.1:${port}`,
     requests,
+    get connectionCount() {
+      return connectionCount;
+    },
     answer: () => ({ status: 200 }),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

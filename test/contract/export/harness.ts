@@ -19,6 +19,7 @@ import {
   type Exporter,
   type ExporterOptions,
   type Transport,
+  type TransportSettings,
 } from "../../../packages/collector/src/export/index.ts";
 import { until } from "../../support/index.ts";
 import { startTestBackend, type TestBackend } from "./backend.ts";
@@ -91,6 +92,25 @@ export interface HarnessOptions extends Partial<ExporterOptions> {
   readonly transport?: Transport;
 }
 
+/** A transport that is configured no further than the test wants. */
+export function openTransport(settings: Partial<TransportSettings> = {}): Transport {
+  return createHttpTransport({
+    exporter: "jaeger",
+    headers: {},
+    auth: { kind: "none" },
+    tls: {
+      caFile: undefined,
+      certFile: undefined,
+      keyFile: undefined,
+      serverName: undefined,
+      insecureSkipVerify: false,
+    },
+    proxy: undefined,
+    nowMs: Date.now,
+    ...settings,
+  });
+}
+
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
   const backend = await startTestBackend();
   const clock = createTestClock(startMs);
@@ -123,7 +143,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     },
   };
   const { endpoint = backend.endpoint, compression = "none", headers = {} } = options;
-  const { transport = createHttpTransport({ headers }) } = options;
+  const { transport = openTransport({ headers }) } = options;
   const exporter = createExporter({
     name: "jaeger",
     signals: ["traces"],

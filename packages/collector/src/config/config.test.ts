@@ -87,3 +87,59 @@ test("an exporter without an endpoint or with an unknown type is refused by name
   expect(problems.join("\n")).toContain("export.jaeger: lacks the key endpoint");
   expect(problems.join("\n")).toContain('export.jaeger.type: "otlp" is none of otlp_http');
 });
+
+test("an exporter's identity, certificates and proxy are read; what does not go together is refused with its place", () => {
+  const one = (keys: string) =>
+    `export:\n  jaeger:\n    type: otlp_http\n    endpoint: https://host\n    signals: [traces]\n    ${keys}\n`;
+  const plain = parse(one("")).export[0]!;
+  expect(plain).toMatchObject({
+    auth: { kind: "none" },
+    tls: { insecureSkipVerify: false },
+    timeoutMs: 10_000,
+  });
+  expect([plain.proxy, plain.tls.caFile]).toEqual([undefined, undefined]);
+  expect(parse(one("auth: { bearer_token_file: t }")).export[0]!.auth).toEqual({
+    kind: "bearer",
+    tokenFile: "t",
+  });
+  expect(parse(one("auth: { username: me, password_file: p }")).export[0]!.auth).toEqual({
+    kind: "basic",
+    username: "me",
+    passwordFile: "p",
+  });
+  expect(parse(one("tls: { ca_file: ca, server_name: n }")).export[0]!.tls).toMatchObject({
+    caFile: "ca",
+    serverName: "n",
+  });
+  expect(parse(one('proxy: "http://me:secret@proxy:3128"')).export[0]!.proxy).toBe(
+    "http://me:secret@proxy:3128",
+  );
+  const check = (keys: string, problem: string) => expect(problemsOf(one(keys))).toEqual([problem]);
+  check(
+    "auth: { bearer_token_file: t, username: me, password_file: p }",
+    "quartet.yaml:6:5: export.jaeger.auth: has both a bearer token and a user; leave one of them off",
+  );
+  check(
+    "auth: { username: me }",
+    "quartet.yaml:6:5: export.jaeger.auth: username and password_file belong together",
+  );
+  check(
+    "tls: { cert_file: c }",
+    "quartet.yaml:6:5: export.jaeger.tls: cert_file and key_file belong together",
+  );
+  check(
+    "tls: { cafile: c }",
+    "quartet.yaml:6:12: export.jaeger.tls.cafile: unknown key; did you mean ca_file?",
+  );
+  check(
+    'proxy: "https://proxy"',
+    "quartet.yaml:6:5: export.jaeger.proxy: speaks to the proxy itself in the clear; write http://host:port",
+  );
+  expect(
+    problemsOf(
+      "export: { a: { type: otlp_http, endpoint: 'http://h', signals: [logs], tls: { ca_file: c } } }",
+    ),
+  ).toEqual([
+    "quartet.yaml:1:72: export.a.tls: is of no use with an endpoint that begins with http:; write https:",
+  ]);
+});

@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument, type Document } from "yaml";
 import { CollectorError, nearest, type Stream } from "../model/index.ts";
-import { convertExporter, type ExporterConfig, type RawExporter } from "./exporter.ts";
+import { convertExporter, findExporterProblems, type ExporterConfig, type RawExporter } from "./exporter.ts";
 import { configSchema, keysNotServed } from "./schema.ts";
 import { isLoopback, parseAddress, parseDurationMs, parseSizeBytes } from "./units.ts";
 import { expandVariables } from "./variables.ts";
@@ -84,6 +84,12 @@ export function parseConfig(text: string, settings: ParseSettings): CollectorCon
     }
     refuse(problems.length > 0 ? problems : [`${settings.file}: ${ajv.errorsText(validate.errors)}`]);
     throw new CollectorError("QUARTET_CONFIG_INVALID", problems.join("\n"));
+  }
+  for (const [name, exporter] of Object.entries(raw.export)) {
+    for (const { path, message } of findExporterProblems(exporter)) {
+      const full = ["export", name, ...path];
+      report(offsetOf(document, full), `${full.join(".")}: ${message}`);
+    }
   }
   refuse(problems);
   const config = convert(raw);

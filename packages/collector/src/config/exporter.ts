@@ -2,11 +2,26 @@ import { parseDurationMs } from "./units.ts";
 
 type Signal = "traces" | "logs" | "metrics";
 
+/** How an exporter shows who it is. */
+export type ExporterAuth =
+  | { readonly kind: "none" }
+  | { readonly kind: "bearer"; readonly tokenFile: string }
+  | { readonly kind: "basic"; readonly username: string; readonly passwordFile: string };
+
 interface ExporterCommon {
   readonly name: string;
   readonly endpoint: string;
   readonly signals: readonly Signal[];
   readonly headers: Readonly<Record<string, string>>;
+  readonly auth: ExporterAuth;
+  readonly tls: {
+    readonly caFile: string | undefined;
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
+    readonly serverName: string | undefined;
+    readonly insecureSkipVerify: boolean;
+  };
+  readonly proxy: string | undefined;
   readonly timeoutMs: number;
 }
 
@@ -18,17 +33,135 @@ interface OtlpHttpExporterConfig extends ExporterCommon {
 /** One entry of `export`; `type` says which back end it speaks to. */
 export type ExporterConfig = OtlpHttpExporterConfig;
 
-/** An exporter as it stands in the file, defaults filled in. */
-export type RawExporter = Omit<ExporterConfig, "name" | "timeoutMs"> & { readonly timeout: string };
-
-export function convertExporter(name: string, { timeout, ...exporter }: RawExporter): ExporterConfig {
-  return { ...exporter, name, timeoutMs: parseDurationMs(timeout)! };
+interface RawCommon {
+  readonly endpoint: string;
+  readonly auth: {
+    readonly bearer_token_file: string | null;
+    readonly username: string | null;
+    readonly password_file: string | null;
+  };
+  readonly tls: {
+    readonly ca_file: string | null;
+    readonly cert_file: string | null;
+    readonly key_file: string | null;
+    readonly server_name: string | null;
+    readonly insecure_skip_verify: boolean;
+  };
+  readonly proxy: string | null;
+  readonly timeout: string;
 }
+
+type Own<T> = T extends ExporterConfig ? Omit<T, keyof RawCommon | "name" | "timeoutMs"> : never;
+
+/** An exporter as it stands in the file, defaults filled in. */
+export type RawExporter = RawCommon & Own<ExporterConfig>;
+
+/** What the schema cannot see: keys of an exporter that do not go together, each with its place. */
+export function findExporterProblems({ endpoint, auth, tls, proxy }: RawExporter): {
+  readonly path: readonly string[];
+  readonly message: string;
+}[] {
+  const problems: { path: string[]; message: string }[] = [];
+  const hasUser = auth.username !== null || auth.password_file !== null;
+  if (auth.bearer_token_file !== null && hasUser)
+    problems.push({ path: ["auth"], message: "has both a bearer token and a user; leave one of them off" });
+  if ((auth.username === null) !== (auth.password_file === null))
+    problems.push({ path: ["auth"], message: "username and password_file belong together" });
+  if ((tls.cert_file === null) !== (tls.key_file === null))
+    problems.push({ path: ["tls"], message: "cert_file and key_file belong together" });
+  const { ca_file, cert_file, server_name, insecure_skip_verify } = tls;
+  const wantsTls = [ca_file, cert_file, server_name].some((value) => value !== null) || insecure_skip_verify;
+  if (wantsTls && endpoint.startsWith("http:"))
+    problems.push({
+      path: ["tls"],
+      message: "is of no use with an endpoint that begins with http:; write https:",
+    });
+  if (proxy !== null && !proxy.startsWith("http:"))
+    problems.push({
+      path: ["proxy"],
+      message: "speaks to the proxy itself in the clear; write http://host:port",
+    });
+  return problems;
+}
+
+export function convertExporter(name: string, raw: RawExporter): ExporterConfig {
+  const { timeout, auth, tls, proxy, ...exporter } = raw;
+  return {
+    ...exporter,
+    name,
+    auth: convertAuth(auth),
+    tls: {
+      caFile: tls.ca_file ?? undefined,
+      certFile: tls.cert_file ?? undefined,
+      keyFile: tls.key_file ?? undefined,
+      serverName: tls.server_name ?? undefined,
+      insecureSkipVerify: tls.insecure_skip_verify,
+    },
+    proxy: proxy ?? undefined,
+    timeoutMs: parseDurationMs(timeout)!,
+  };
+}
+
+function convertAuth(auth: RawExporter["auth"]): ExporterAuth {
+  if (auth.bearer_token_file !== null) return { kind: "bearer", tokenFile: auth.bearer_token_file };
+  if (auth.username === null || auth.password_file === null) return { kind: "none" };
+  return { kind: "basic", username: auth.username, passwordFile: auth.password_file };
+}
+
+const text = (description: string): object => ({
+  type: ["string", "null"],
+  minLength: 1,
+  default: null,
+  description,
+});
 
 /** Keys that every type takes. */
 const common = {
-  headers: { type: "object", additionalProperties: { type: "string" }, default: {} },
-  timeout: { type: "string", format: "duration", default: "10s" },
+  headers: {
+    type: "object",
+    additionalProperties: { type: "string" },
+    default: {},
+    description: "Sent with every request.",
+  },
+  auth: {
+    type: "object",
+    additionalProperties: false,
+    default: {},
+    properties: {
+      bearer_token_file: text("Holds the token; read again when it changes."),
+      username: text("With password_file, for basic authentication."),
+      password_file: text("Read again when it changes."),
+    },
+  },
+  tls: {
+    type: "object",
+    additionalProperties: false,
+    default: {},
+    properties: {
+      ca_file: text(
+        "Authorities that may sign the server's certificate, instead of the system's. Files are read again when they change.",
+      ),
+      cert_file: text("Our own certificate, when the server asks for one."),
+      key_file: text("Its private key."),
+      server_name: text("The name to ask for and to check, when it is not the endpoint's."),
+      insecure_skip_verify: {
+        type: "boolean",
+        default: false,
+        description: "Takes any certificate: whoever stands in between can read along.",
+      },
+    },
+  },
+  proxy: {
+    anyOf: [{ type: "string", format: "http-url" }, { type: "null" }],
+    default: null,
+    description: "HTTP proxy, as in http://user:password@proxy:3128.",
+  },
+  timeout: {
+    type: "string",
+    format: "duration",
+    default: "10s",
+    description: "An attempt without an answer ends after this, and the next one begins.",
+  },
 };
 
 const ofType = (type: ExporterConfig["type"], properties: Readonly<Record<string, object>>): object => ({

@@ -1,5 +1,6 @@
 import type { JournalRecord } from "../model/index.ts";
 import type { ExportResponse } from "./transport.ts";
+import { ProxyRefusedError } from "./tunnel.ts";
 
 /** Why a consumer is paused: somebody has to mend something, and nothing is given up meanwhile. */
 export type PauseReason = "unauthorized" | "not_found" | "tls" | "dns" | "unexpected_status";
@@ -77,12 +78,27 @@ export function outcomeOfFailure(response: ExportResponse, nowMs: number): Outco
 
 /** What it means that no answer came. */
 export function outcomeOfError(error: unknown): Outcome {
+  if (error instanceof ProxyRefusedError) return outcomeOfProxy(error);
   const { code = "", message: text } = error as NodeJS.ErrnoException;
   const message = code === "" || text.includes(code) ? text : `${text} (${code})`;
   // EAI_AGAIN is the resolver's own trouble and passes; ENOTFOUND means a name that does not exist.
   if (code === "ENOTFOUND") return { kind: "paused", reason: "dns", message, retryAfterMs: undefined };
   if (isTlsCode(code)) return { kind: "paused", reason: "tls", message, retryAfterMs: undefined };
   return { kind: "retryable", message, retryAfterMs: undefined };
+}
+
+/** The proxy's own words about the way to the back end; a batch is never to blame for them. */
+function outcomeOfProxy({ statusCode, message }: ProxyRefusedError): Outcome {
+  const retryAfterMs = undefined;
+  // 502 and 504: it does not reach the back end (RFC 9110).
+  if (statusCode === 429 || statusCode >= 500) return { kind: "retryable", message, retryAfterMs };
+  const isForbidden = statusCode === 401 || statusCode === 403 || statusCode === 407;
+  return {
+    kind: "paused",
+    reason: isForbidden ? "unauthorized" : "unexpected_status",
+    message,
+    retryAfterMs,
+  };
 }
 
 /** Codes of OpenSSL's certificate checks as Node names them, and of a handshake with something that is no TLS server. */

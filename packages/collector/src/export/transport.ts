@@ -1,11 +1,15 @@
 import {
-  Agent as HttpAgent,
-  request as httpRequest,
+  Agent,
+  request as sendRequest,
   type ClientRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
+  type RequestOptions,
 } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Duplex } from "node:stream";
+import { createDialer, portOf, type DialSettings, type Dialer } from "./dial.ts";
+import { openAuthorization, type AuthSettings } from "./authorization.ts";
+import { proxyAuthorization } from "./tunnel.ts";
 
 export interface ExportRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
@@ -34,57 +38,145 @@ export interface Transport {
   close(): void;
 }
 
-export interface TransportSettings {
+export interface TransportSettings extends DialSettings {
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly auth: AuthSettings;
 }
 
 const responseSizeBytesMaxUsual = 64 * 1024;
 
-/** HTTP/1.1 over kept connections. */
+/**
+ * HTTP/1.1 over kept connections.
+ * @throws CollectorError QUARTET_CONFIG_INVALID naming the key when a secret, certificate or key is of no use at the start.
+ */
 export function createHttpTransport(settings: TransportSettings): Transport {
-  const agents = {
-    "http:": new HttpAgent({ keepAlive: true, maxFreeSockets: 4 }),
-    "https:": new HttpsAgent({ keepAlive: true, maxFreeSockets: 4 }),
-  };
+  const dialer = createDialer(settings);
+  const authorization = openAuthorization(settings.auth, settings);
   const common: Record<string, string> = { "user-agent": "quartet-collector" };
   for (const [name, value] of Object.entries(settings.headers)) common[name.toLowerCase()] = value;
+  const { proxy } = dialer;
+  const toProxy = proxy && proxyAuthorization(proxy);
+  let pool = openPool(dialer);
+
   return {
-    send({ method, url, headers, body, signal, responseSizeBytesMax = responseSizeBytesMaxUsual }) {
-      const isSecure = url.protocol === "https:";
-      const agent = isSecure ? agents["https:"] : agents["http:"];
-      const begin = isSecure ? httpsRequest : httpRequest;
+    async send({ method, url, headers, body, signal, responseSizeBytesMax = responseSizeBytesMaxUsual }) {
+      if (pool.identity !== dialer.identity()) {
+        pool.retire();
+        pool = openPool(dialer);
+      }
+      const isForwarded = proxy !== undefined && url.protocol === "http:";
+      const authorized = authorization();
       const sizeBytes = body.reduce((sum, { length }) => sum + length, 0);
-      return new Promise((resolve, reject) => {
-        const request = begin(url, {
+      const { agent, release } = pool.take(url.protocol);
+      try {
+        return await exchange(responseSizeBytesMax, body, signal, {
+          protocol: url.protocol,
+          hostname: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+          port: portOf(url),
+          // RFC 9112, "absolute-form": what a proxy is to forward says where to.
+          path: isForwarded ? url.href : `${url.pathname}${url.search}`,
           method,
           agent,
           signal,
-          headers: { ...common, ...headers, "content-length": String(sizeBytes) },
+          headers: {
+            ...common,
+            ...(authorized === undefined ? {} : { authorization: authorized }),
+            ...headers,
+            ...(isForwarded && toProxy !== undefined ? { "proxy-authorization": toProxy } : {}),
+            host: url.host,
+            "content-length": String(sizeBytes),
+          },
         });
-        request.on("error", (error) => reject(signal.aborted ? (signal.reason as Error) : error));
-        request.on("response", (response) =>
-          collect({ request, response, sizeBytesMax: responseSizeBytesMax, resolve, reject }),
-        );
-        for (const piece of body) request.write(piece);
-        request.end();
-      });
+      } finally {
+        release();
+      }
     },
-    close() {
-      agents["http:"].destroy();
-      agents["https:"].destroy();
-    },
+    close: () => pool.close(),
   };
 }
 
-function collect(exchange: {
+interface Pool {
+  readonly identity: object;
+  take(protocol: string): { readonly agent: Agent; readonly release: () => void };
+  /** No request begins here any more; closes when the last one is done. */
+  retire(): void;
+  close(): void;
+}
+
+/** Kept connections of one identity. */
+function openPool(dialer: Dialer): Pool {
+  const agents = { "http:": new DialAgent(dialer, "http:"), "https:": new DialAgent(dialer, "https:") };
+  let takenCount = 0;
+  let isRetired = false;
+  const close = (): void => {
+    for (const agent of Object.values(agents)) agent.destroy();
+  };
+  return {
+    identity: dialer.identity(),
+    take(protocol) {
+      takenCount += 1;
+      const release = (): void => {
+        takenCount -= 1;
+        if (isRetired && takenCount === 0) close();
+      };
+      return { agent: agents[protocol === "https:" ? "https:" : "http:"], release };
+    },
+    retire() {
+      isRetired = true;
+      if (takenCount === 0) close();
+    },
+    close,
+  };
+}
+
+class DialAgent extends Agent {
+  readonly protocol: string;
+  readonly #dialer: Dialer;
+
+  constructor(dialer: Dialer, protocol: string) {
+    super({ keepAlive: true, maxFreeSockets: 4 });
+    this.protocol = protocol;
+    this.#dialer = dialer;
+  }
+
+  override createConnection(
+    options: { readonly host?: string | null; readonly port?: number | string | null },
+    callback: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    const host = options.host?.includes(":") === true ? `[${options.host}]` : options.host;
+    const url = new URL(`${this.protocol}//${host}:${options.port}`);
+    this.#dialer.dial({ url, alpn: [], isTunnelled: false }, (error, socket) =>
+      // Node's types know no call without a socket; with an error it is not looked at.
+      callback(error ?? null, socket as Duplex),
+    );
+  }
+}
+
+function exchange(
+  sizeBytesMax: number,
+  body: readonly Uint8Array[],
+  signal: AbortSignal,
+  options: RequestOptions,
+): Promise<ExportResponse> {
+  return new Promise((resolve, reject) => {
+    const request = sendRequest(options);
+    const fail = (error: Error): void => reject(signal.aborted ? (signal.reason as Error) : error);
+    request.on("error", fail);
+    request.on("response", (response) => collect({ request, response, sizeBytesMax, resolve, fail }));
+    for (const piece of body) request.write(piece);
+    request.end();
+  });
+}
+
+function collect(exchanged: {
   readonly request: ClientRequest;
   readonly response: IncomingMessage;
   readonly sizeBytesMax: number;
   readonly resolve: (response: ExportResponse) => void;
-  readonly reject: (error: Error) => void;
+  readonly fail: (error: Error) => void;
 }): void {
-  const { request, response, sizeBytesMax, resolve, reject } = exchange;
+  const { request, response, sizeBytesMax, resolve, fail } = exchanged;
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   const finish = (): void => {
@@ -104,5 +196,5 @@ function collect(exchange: {
     if (sizeBytes > sizeBytesMax) finish();
   });
   response.on("end", finish);
-  response.on("error", reject);
+  response.on("error", fail);
 }
