@@ -40,5 +40,12 @@ export {
   type SeriesSamples,
   type TimeRange,
 } from "./query.ts";
-export type { Exemplar, HistogramWrite, MetricType, SampleWrite, SeriesWrite } from "./series.ts";
+export {
+  metricFamilyName,
+  type Exemplar,
+  type HistogramWrite,
+  type MetricType,
+  type SampleWrite,
+  type SeriesWrite,
+} from "./series.ts";
 export { nearest } from "./nearest.ts";

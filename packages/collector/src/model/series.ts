@@ -55,3 +55,10 @@ export interface SeriesWrite {
   readonly histograms?: readonly HistogramWrite[];
   readonly exemplars: readonly Exemplar[];
 }
+
+/** Metadata belongs to the family: what promtool and Grafana call `x`, not `x_bucket`. */
+export function metricFamilyName(name: string, type: MetricType): string {
+  if (type === "histogram" || type === "gaugehistogram") return name.replace(/_(bucket|sum|count)$/, "");
+  if (type === "summary") return name.replace(/_(sum|count)$/, "");
+  return name;
+}

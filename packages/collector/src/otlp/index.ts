@@ -17,4 +17,7 @@ export { decodeSeriesBatch } from "./series-decode.ts";
 export { encodeSeriesBatch } from "./series-encode.ts";
 export { foreignMark, isForeign } from "./series-origin.ts";
 export { compressSnappy, uncompressSnappy } from "./snappy.ts";
+export { mergeSeriesBatches, type WriteCounts } from "./series-merge.ts";
+export { encodeMetadataV1 } from "./series-v1-metadata.ts";
+export { encodeWriteRequestV1 } from "./series-v1.ts";
 export { transcodeJson } from "./transcode-json.ts";

@@ -1,5 +1,4 @@
 import {
-  CollectorError,
   type Exemplar,
   type HistogramWrite,
   type Labels,
@@ -28,6 +27,7 @@ import {
   staleLow,
 } from "./series-fields.ts";
 import { decodeHistogram } from "./series-histogram-decode.ts";
+import { invalidSeries } from "./series-record.ts";
 import { WireCursor, wireFixed64, wireVarint } from "./wire.ts";
 
 /**
@@ -39,8 +39,7 @@ export function decodeSeriesBatch(bytes: Uint8Array): readonly SeriesWrite[] {
   try {
     return decodeBatch(bytes);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new CollectorError("QUARTET_SERIES_INVALID", `a series record is broken: ${message}`, { cause });
+    throw invalidSeries(cause);
   }
 }
 

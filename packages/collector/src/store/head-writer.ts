@@ -1,10 +1,10 @@
 import {
   labelsKey,
   labelValue,
+  metricFamilyName,
   metricNameLabel,
   type Clock,
   type Labels,
-  type MetricType,
   type Queryable,
   type SeriesWrite,
 } from "../model/index.ts";
@@ -244,7 +244,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
 
   function describe({ labels, type, help, unit }: SeriesWrite): void {
     if (type === "unknown" && help === "" && unit === "") return;
-    catalogue.describe(familyName(labelValue(labels, metricNameLabel), type), { type, help, unit });
+    catalogue.describe(metricFamilyName(labelValue(labels, metricNameLabel), type), { type, help, unit });
   }
 
   const reader = openHeadReader(shared);
@@ -286,11 +286,4 @@ function areValid(labels: Labels): boolean {
     before = name;
   }
   return true;
-}
-
-/** Metadata belongs to the family: what promtool and Grafana call `x`, not `x_bucket`. */
-function familyName(name: string, type: MetricType): string {
-  if (type === "histogram" || type === "gaugehistogram") return name.replace(/_(bucket|sum|count)$/, "");
-  if (type === "summary") return name.replace(/_(sum|count)$/, "");
-  return name;
 }
