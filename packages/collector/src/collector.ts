@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import {
@@ -10,11 +11,11 @@ import {
   type Endpoint,
   type Parameters,
 } from "./api/index.ts";
-import { openTokens, parseAddress, type CollectorConfig } from "./config/index.ts";
+import { openTls, openTokens, parseAddress, type CollectorConfig, type TlsFiles } from "./config/index.ts";
 import type { EvaluateWorkerData } from "./evaluate-worker.ts";
 import type { ExportWorkerData } from "./export-worker.ts";
 import { createJournalShared, lockJournal, openStreamWriter, type JournalLock } from "./journal/index.ts";
-import { CollectorError, type Clock, type StreamWriter } from "./model/index.ts";
+import { CollectorError, type Clock, type StreamWriter, type TlsIdentity } from "./model/index.ts";
 import type { QueryWorkerData } from "./query-worker.ts";
 import { createOtlpReceiver } from "./receive/index.ts";
 import type { HeadHandle } from "./store/index.ts";
@@ -112,7 +113,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   const apiAddress = parseAddress(config.api.listen)!;
   const api = createApi({
     ...apiAddress,
-    tokens: tokensOf(config.api.tokensFile, "api.tokens_file", clock),
+    ...guardOf("api", config.api, { clock, log }),
     answer: async (endpoint, parameters, leaving) => {
       try {
         return await answer(threads, { endpoint, parameters, signal: leaving });
@@ -136,7 +137,8 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   const { port } = await api.start();
   starting.defer(() => api.stop());
   const hostText = apiAddress.host.includes(":") ? `[${apiAddress.host}]` : apiAddress.host;
-  const externalUrl = config.api.externalUrl ?? `http://${hostText}:${port}`;
+  const scheme = config.api.tls === undefined ? "http" : "https";
+  const externalUrl = config.api.externalUrl ?? `${scheme}://${hostText}:${port}`;
 
   const writers = new Map<Signal, StreamWriter>();
   for (const stream of signals) {
@@ -181,7 +183,10 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   const receiver = createOtlpReceiver({
     listen: config.receive.otlp.listen.map((address) => parseAddress(address)!),
     requestSizeBytesMax: config.receive.otlp.requestSizeBytesMax,
-    tokens: tokensOf(config.receive.otlp.tokensFile, "receive.otlp.tokens_file", clock),
+    inFlightBytesMax: config.receive.memorySizeBytesMax ?? memoryFor(config.receive.otlp.requestSizeBytesMax),
+    corsOrigins: config.receive.otlp.corsOrigins,
+    rateLimit: config.receive.otlp.rateLimit,
+    ...guardOf("receive.otlp", config.receive.otlp, { clock, log }),
     append: (signal, batch) => writers.get(signal)!.append(batch),
     clock,
     telemetry,
@@ -242,8 +247,27 @@ async function before<T>(signal: AbortSignal | undefined, promise: Promise<T>): 
   }
 }
 
-function tokensOf(file: string | undefined, key: string, clock: Clock): () => readonly string[] {
-  return file === undefined ? () => [] : openTokens({ file, key, nowMs: clock.nowMs });
+/** For requests under way, when the configuration leaves it open: two of the largest fit in any case, one packed and unpacked. */
+function memoryFor(requestSizeBytesMax: number): number {
+  // 0 where no container sets a limit.
+  const machineBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  return Math.max(2 * requestSizeBytesMax, Math.min(256 * 2 ** 20, machineBytes / 4));
+}
+
+/** Whom a section of the configuration lets in, and what it shows of itself. */
+function guardOf(
+  section: string,
+  { tokensFile, tls }: { readonly tokensFile: string | undefined; readonly tls: TlsFiles | undefined },
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): { readonly tokens: () => readonly string[]; readonly tls?: () => TlsIdentity } {
+  const watched = { nowMs: clock.nowMs, log };
+  return {
+    tokens:
+      tokensFile === undefined
+        ? () => []
+        : openTokens({ file: tokensFile, key: `${section}.tokens_file`, ...watched }),
+    ...(tls === undefined ? {} : { tls: openTls({ files: tls, key: `${section}.tls`, ...watched }) }),
+  };
 }
 
 /** Sends a question to the thread that has the data. */

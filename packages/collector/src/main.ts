@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startCollector } from "./collector.ts";
-import { parseConfig, type CollectorConfig } from "./config/index.ts";
+import { parseConfig, type CollectorConfig, type TlsFiles } from "./config/index.ts";
 import { CollectorError, nearest, systemClock } from "./model/index.ts";
 import { createLog } from "./telemetry/index.ts";
 
@@ -15,7 +15,7 @@ Receives OTLP, keeps it in a journal, derives series, evaluates rules and calls 
 
   --config FILE   configuration (YAML); without it the defaults hold
   --data-dir DIR  where journal and state lie (default ./quartet-data)
-  --insecure      listen beyond loopback without tokens
+  --insecure      listen beyond loopback without tokens or client certificates
 `;
 
 /** What the command may touch of the process. */
@@ -111,11 +111,20 @@ function readConfig(flags: Flags, io: Io): CollectorConfig {
   // As in Prometheus, names of files are relative to the file that holds them.
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   const at = (name: string | undefined) => (name === undefined ? undefined : resolve(folder, name));
+  const tlsAt = (tls: TlsFiles | undefined): TlsFiles | undefined =>
+    tls === undefined
+      ? undefined
+      : {
+          certFile: resolve(folder, tls.certFile),
+          keyFile: resolve(folder, tls.keyFile),
+          clientCaFile: at(tls.clientCaFile),
+        };
+  const { otlp } = parsed.receive;
   return {
     ...parsed,
-    receive: { otlp: { ...parsed.receive.otlp, tokensFile: at(parsed.receive.otlp.tokensFile) } },
+    receive: { ...parsed.receive, otlp: { ...otlp, tokensFile: at(otlp.tokensFile), tls: tlsAt(otlp.tls) } },
     rules: { ...parsed.rules, files: parsed.rules.files.map((name) => resolve(folder, name)) },
-    api: { ...parsed.api, tokensFile: at(parsed.api.tokensFile) },
+    api: { ...parsed.api, tokensFile: at(parsed.api.tokensFile), tls: tlsAt(parsed.api.tls) },
   };
 }
 

@@ -1,5 +1,7 @@
+import type { Server } from "node:net";
+import { Server as TlsServer, type TlsOptions, type TLSSocket } from "node:tls";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { CollectorError, isAuthorized } from "../model/index.ts";
+import { CollectorError, isAuthorized, type TlsIdentity } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { failure, failureOf, type Answer } from "./answer.ts";
 import type { Parameters } from "./parameters.ts";
@@ -33,6 +35,8 @@ export interface ApiSettings {
   readonly port: number;
   /** Empty = no token needed. */
   readonly tokens: () => readonly string[];
+  /** Default: no TLS. Another object when certificate or key changed. */
+  readonly tls?: () => TlsIdentity;
   /** Answers a data endpoint, in whatever thread has the data. `signal` aborts when the client leaves. */
   readonly answer: (endpoint: Endpoint, parameters: Parameters, signal: AbortSignal) => Promise<Answer>;
   /** What keeps the collector from being ready; [] = ready. */
@@ -54,12 +58,15 @@ const bodySizeBytesMax = 1024 * 1024;
 /** The API's front: probes, metrics, Prometheus' HTTP API, pages. It holds no data: every endpoint is answered elsewhere. */
 export function createApi(settings: ApiSettings): Api {
   const { host, port, log } = settings;
-  const server = fastify({
+  const identity = settings.tls?.();
+  const server: FastifyInstance = fastify({
+    https: identity === undefined ? null : tlsOptions(identity),
     bodyLimit: bodySizeBytesMax,
     forceCloseConnections: true,
     // Names of labels are part of paths, and have no limit of their own below that of a request's head.
     routerOptions: { maxParamLength: 16 * 1024 },
   });
+  followIdentity(server.server, settings.tls);
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
     "application/x-www-form-urlencoded",
@@ -86,6 +93,7 @@ export function createApi(settings: ApiSettings): Api {
   serveProbes(server, settings);
   server.register(async (guarded) => {
     guarded.addHook("onRequest", async (request, reply) => requireToken(request, reply, settings.tokens()));
+    if (identity?.clientCa !== undefined) guarded.addHook("onRequest", requireCertificate);
     serveData(guarded, settings);
     for (const page of settings.pages) {
       guarded.get(page.path, (_request, reply) => reply.type(page.contentType).send(page.body));
@@ -108,6 +116,25 @@ export function createApi(settings: ApiSettings): Api {
     },
     stop: () => server.close(),
   };
+}
+
+/** A client without a certificate is let in as far as the probes: a kubelet has none. */
+function tlsOptions({ cert, key, clientCa }: TlsIdentity): TlsOptions {
+  if (clientCa === undefined) return { cert, key };
+  return { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false };
+}
+
+/** New connections show the certificate of their moment. */
+function followIdentity(server: Server, tls: (() => TlsIdentity) | undefined): void {
+  if (tls === undefined || !(server instanceof TlsServer)) return;
+  let held = tls();
+  // Before the server's own listener, which begins the handshake.
+  server.prependListener("connection", () => {
+    const now = tls();
+    if (now === held) return;
+    held = now;
+    server.setSecureContext(tlsOptions(held));
+  });
 }
 
 /** Probe paths need no token: a kubelet has none. */
@@ -170,5 +197,16 @@ async function requireToken(
     status: "error",
     errorType: "unauthorized",
     error: "send one of the tokens of api.tokens_file as a bearer token",
+  });
+}
+
+async function requireCertificate({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const socket = raw.socket as TLSSocket;
+  // Some versions of Node call a resumed session authorized that never showed a certificate.
+  if (socket.authorized && socket.getPeerX509Certificate() !== undefined) return;
+  await reply.code(401).send({
+    status: "error",
+    errorType: "unauthorized",
+    error: "show a client certificate of api.tls.client_ca_file",
   });
 }

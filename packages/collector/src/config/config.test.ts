@@ -29,7 +29,7 @@ test("an unknown key is named with line, column and the nearest known key", () =
 
 test("a key far from every known one gets the list of known keys", () => {
   expect(problemsOf("api: { zzzzzzzz: 1 }")[0]).toContain(
-    "unknown key; known here: listen, tokens_file, external_url",
+    "unknown key; known here: listen, tokens_file, tls, external_url",
   );
 });
 

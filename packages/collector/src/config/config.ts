@@ -2,18 +2,27 @@ import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument, type Document } from "yaml";
 import { CollectorError, nearest, type Stream } from "../model/index.ts";
 import { convertExporter, findExporterProblems, type ExporterConfig, type RawExporter } from "./exporter.ts";
+import {
+  convertOtlp,
+  convertSize,
+  convertTls,
+  isOrigin,
+  problemOfTls,
+  type OtlpConfig,
+  type RawOtlp,
+  type RawTls,
+} from "./receive.ts";
 import { configSchema, keysNotServed } from "./schema.ts";
+import type { TlsFiles } from "./tls.ts";
 import { isLoopback, parseAddress, parseDurationMs, parseSizeBytes } from "./units.ts";
 import { expandVariables } from "./variables.ts";
 
 /** The collector's configuration, checked, with every default filled in and every unit converted. */
 export interface CollectorConfig {
   readonly receive: {
-    readonly otlp: {
-      readonly listen: readonly string[];
-      readonly requestSizeBytesMax: number;
-      readonly tokensFile: string | undefined;
-    };
+    /** Undefined: as much as the machine allows. */
+    readonly memorySizeBytesMax: number | undefined;
+    readonly otlp: OtlpConfig;
   };
   readonly journal: { readonly sizeBytesMax: Readonly<Record<Stream, number>> };
   readonly store: { readonly retentionMs: number; readonly seriesMax: number };
@@ -27,6 +36,7 @@ export interface CollectorConfig {
   readonly api: {
     readonly listen: string;
     readonly tokensFile: string | undefined;
+    readonly tls: TlsFiles | undefined;
     readonly externalUrl: string | undefined;
   };
 }
@@ -54,6 +64,7 @@ ajv.addFormat("journal-size", (text: string) => (parseSizeBytes(text) ?? 0) >= j
 ajv.addFormat("duration", (text: string) => (parseDurationMs(text) ?? 0) > 0);
 ajv.addFormat("address", (text: string) => parseAddress(text) !== undefined);
 ajv.addFormat("http-url", (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol));
+ajv.addFormat("origin", isOrigin);
 const validate = ajv.compile<RawConfig>(configSchema);
 
 /**
@@ -93,6 +104,9 @@ export function parseConfig(text: string, settings: ParseSettings): CollectorCon
   }
   refuse(problems);
   const config = convert(raw);
+  for (const { path, message } of findContradictions(raw, config)) {
+    report(offsetOf(document, path), `${path.join(".")}: ${message}`);
+  }
   if (settings.isInsecure !== true) {
     for (const { path, message } of findUnsafe(config)) {
       report(offsetOf(document, path), `${path.join(".")}: ${message}`);
@@ -118,17 +132,44 @@ function refuse(problems: readonly string[]): void {
   if (problems.length > 0) throw new CollectorError("QUARTET_CONFIG_INVALID", problems.join("\n"));
 }
 
+interface Problem {
+  readonly path: string[];
+  readonly message: string;
+}
+
+/** Keys that are right by themselves and wrong together. */
+function findContradictions({ receive, api }: RawConfig, config: CollectorConfig): Problem[] {
+  const problems: Problem[] = [];
+  const { memorySizeBytesMax, otlp } = config.receive;
+  if (memorySizeBytesMax !== undefined && memorySizeBytesMax < 2 * otlp.requestSizeBytesMax) {
+    const message =
+      "should be twice receive.otlp.request_size_max at least: a request is held packed and unpacked";
+    problems.push({ path: ["receive", "memory_max"], message });
+  }
+  for (const [path, tls] of [
+    [["receive", "otlp", "tls"], receive.otlp.tls],
+    [["api", "tls"], api.tls],
+  ] as const) {
+    const message = problemOfTls(tls);
+    if (message !== undefined) problems.push({ path: [...path], message });
+  }
+  return problems;
+}
+
 /** Listeners beyond loopback that anybody could write to. */
-function findUnsafe(config: CollectorConfig): { path: string[]; message: string }[] {
+function findUnsafe(config: CollectorConfig): Problem[] {
   const open = (address: string) => !isLoopback(parseAddress(address)!.host);
-  const mend = "is reachable from other machines: name a tokens_file beside it, or start with --insecure";
-  const unsafe: { path: string[]; message: string }[] = [];
-  const { listen, tokensFile } = config.receive.otlp;
-  const exposed = listen.find(open);
-  if (exposed !== undefined && tokensFile === undefined) {
+  const isGuarded = ({ tokensFile, tls }: { tokensFile: string | undefined; tls: TlsFiles | undefined }) =>
+    tokensFile !== undefined || tls?.clientCaFile !== undefined;
+  const mend =
+    "is reachable from other machines: name a tokens_file or tls.client_ca_file beside it, or start with --insecure";
+  const unsafe: Problem[] = [];
+  const { otlp } = config.receive;
+  const exposed = otlp.listen.find(open);
+  if (exposed !== undefined && !isGuarded(otlp)) {
     unsafe.push({ path: ["receive", "otlp", "listen"], message: `${exposed} ${mend}` });
   }
-  if (open(config.api.listen) && config.api.tokensFile === undefined) {
+  if (open(config.api.listen) && !isGuarded(config.api)) {
     unsafe.push({ path: ["api", "listen"], message: `${config.api.listen} ${mend}` });
   }
   return unsafe;
@@ -192,6 +233,7 @@ const formatMeaning: Readonly<Record<string, string>> = {
   size: "no size above zero; write a number with a unit, such as 64MiB or 10GiB",
   "journal-size": "no size of 1MiB or more; write a number with a unit, such as 10GiB",
   duration: "no duration above zero; write a number with a unit, such as 500ms, 15s or 1h30m",
+  origin: "no origin; write what browsers send, such as https://shop.example, or *",
   address: "no address; write host:port, such as 127.0.0.1:4318",
   "http-url": "no URL; write one that begins with http:// or https://",
 };
@@ -219,13 +261,16 @@ function offsetOf(document: Document, path: readonly string[]): number {
 }
 
 interface RawConfig {
-  receive: { otlp: { listen: string[]; request_size_max: string; tokens_file: string | null } };
+  receive: {
+    memory_max: string | null;
+    otlp: RawOtlp;
+  };
   journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
   store: { retention: string; series_max: number };
   export: Record<string, RawExporter>;
   rules: { files: string[]; evaluation_interval: string; built_in: boolean };
   notify: { webhook: string | null };
-  api: { listen: string; tokens_file: string | null; external_url: string | null };
+  api: { listen: string; tokens_file: string | null; tls: RawTls; external_url: string | null };
 }
 
 function convert(raw: RawConfig): CollectorConfig {
@@ -237,11 +282,8 @@ function convert(raw: RawConfig): CollectorConfig {
   };
   return {
     receive: {
-      otlp: {
-        listen: receive.otlp.listen,
-        requestSizeBytesMax: parseSizeBytes(receive.otlp.request_size_max)!,
-        tokensFile: receive.otlp.tokens_file ?? undefined,
-      },
+      memorySizeBytesMax: convertSize(receive.memory_max),
+      otlp: convertOtlp(receive.otlp),
     },
     journal: {
       sizeBytesMax: {
@@ -262,6 +304,7 @@ function convert(raw: RawConfig): CollectorConfig {
     api: {
       listen: api.listen,
       tokensFile: api.tokens_file ?? undefined,
+      tls: convertTls(api.tls),
       externalUrl: api.external_url?.replace(/\/+$/, ""),
     },
   };

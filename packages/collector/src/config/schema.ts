@@ -1,4 +1,5 @@
 import { exporterSchema } from "./exporter.ts";
+import { memorySchema, otlpGuardSchema, tlsSchema } from "./receive.ts";
 
 /** Sizes above zero: a number of bytes or a number with B, KiB, MiB, GiB, KB, MB, GB. */
 const size = { type: "string", format: "size" } as const;
@@ -30,19 +31,16 @@ export const configSchema: object = {
   additionalProperties: false,
   properties: {
     receive: section({
+      memory_max: memorySchema,
       otlp: section({
         listen: {
           type: "array",
           items: address,
           default: ["127.0.0.1:4317", "127.0.0.1:4318"],
-          description: "Addresses for OTLP. Beyond loopback tokens_file is required.",
+          description: "Addresses for OTLP. Beyond loopback tokens_file or tls.client_ca_file is required.",
         },
         request_size_max: { ...size, default: "64MiB", description: "Largest request after decompression." },
-        tokens_file: {
-          ...file,
-          default: null,
-          description: "One bearer token a line; read again when it changes.",
-        },
+        ...otlpGuardSchema,
       }),
     }),
     journal: section({
@@ -92,6 +90,7 @@ export const configSchema: object = {
     api: section({
       listen: { ...address, default: "127.0.0.1:4004" },
       tokens_file: { ...file, default: null, description: "Bearer tokens for the API; probes need none." },
+      tls: tlsSchema,
       external_url: {
         anyOf: [url, { type: "null" }],
         default: null,
@@ -104,7 +103,5 @@ export const configSchema: object = {
 /** Keys of the documented shape that this version does not serve, each with what to do instead. */
 export const keysNotServed: Readonly<Record<string, string>> = {
   "receive.zipkin": "send OTLP to receive.otlp instead",
-  "receive.otlp.tls": "end TLS in front of the collector, or bind to loopback",
-  "receive.otlp.cors_origins": "send from a server, not from a browser",
   "notify.file": "use notify.webhook with the address of one receiver",
 };

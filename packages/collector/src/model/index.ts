@@ -1,4 +1,4 @@
-export { isAuthorized } from "./authorization.ts";
+export { findToken, isAuthorized } from "./authorization.ts";
 export type { AlertEvent, EvidenceTrace } from "./alert.ts";
 export { systemClock, type Clock } from "./clock.ts";
 export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
@@ -49,3 +49,4 @@ export {
   type SeriesWrite,
 } from "./series.ts";
 export { nearest } from "./nearest.ts";
+export type { TlsIdentity } from "./tls.ts";

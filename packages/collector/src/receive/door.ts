@@ -1,13 +1,20 @@
 import type { Server as Http1Server } from "node:http";
 import type { Http2Server } from "node:http2";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { CollectorError, type Clock } from "../model/index.ts";
+import { CollectorError, type Clock, type TlsIdentity } from "../model/index.ts";
+import { clientAddress } from "./client.ts";
+import { peek } from "./peek.ts";
+import { buildHttp1Refusal, buildHttp2Refusal } from "./plain-answer.ts";
+import { createTlsGate } from "./tls-gate.ts";
 
 export interface Address {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
 }
+
+/** Why a connection was cut off before it was a request. */
+export type CutReason = "silent" | "too_many" | "handshake" | "plain";
 
 /** Listeners that tell by the first bytes of a connection who is to serve it. */
 export interface Door {
@@ -24,69 +31,114 @@ interface DoorSettings {
   readonly listen: readonly Address[];
   readonly http1: Http1Server;
   readonly http2: Http2Server;
+  /** Undefined: connections are plain. Otherwise a plain one is told so and ended. */
+  readonly tls: (() => TlsIdentity) | undefined;
   readonly clock: Clock;
-  /** How long a connection may take to say which protocol it speaks. */
+  /** How long a connection may take to say which protocol it speaks, and to shake hands. */
   readonly peekTimeoutMs: number;
+  /** Of all addresses together; one client may have half of them. */
+  readonly connectionsMax: number;
   /** Told of connections that were cut off here. */
-  readonly onCut: (reason: "silent" | "too_many") => void;
+  readonly onCut: (reason: CutReason) => void;
 }
 
 /** HTTP/2 begins with "PRI * HTTP/2.0" (RFC 9113, 3.4); no method of HTTP/1.1 begins with these three letters. */
 const preface = Buffer.from("PRI");
-/** At each address; one service instance needs one or two. */
-const connectionsMax = 8_192;
+/** A record of TLS begins with its type, which is 22 for a handshake (RFC 8446, 5.1). */
+const tlsHandshake = 22;
+/** How long a plain client has to hear that TLS is wanted. */
+const farewellMs = 1_000;
 
-export function createDoor({ listen, http1, http2, clock, peekTimeoutMs, onCut }: DoorSettings): Door {
+export function createDoor(settings: DoorSettings): Door {
+  const { listen, http1, http2, tls, clock, peekTimeoutMs, connectionsMax, onCut } = settings;
   const sockets = new Set<Socket>();
+  /** Connections of each client's address. */
+  const counts = new Map<string, number>();
   /** Those that have not said yet what they speak. */
   const waiting = new Set<Socket>();
-  const servers = listen.map(() => {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, welcome);
-    server.maxConnections = connectionsMax;
-    return server.on("drop", () => onCut("too_many"));
-  });
+  const servers = listen.map(() => createServer({ allowHalfOpen: true, noDelay: true }, welcome));
+  const gate =
+    tls === undefined
+      ? undefined
+      : createTlsGate({
+          identity: tls,
+          handshakeTimeoutMs: peekTimeoutMs,
+          onOpen: (socket) => peekAt(socket, hasDecided, serve),
+          onRefused: () => onCut("handshake"),
+        });
 
   function welcome(socket: Socket): void {
+    const client = clientAddress(socket);
+    const count = counts.get(client) ?? 0;
+    if (sockets.size >= connectionsMax || count >= connectionsMax / 2) {
+      onCut("too_many");
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
-    waiting.add(socket);
+    counts.set(client, count + 1);
     socket.once("close", () => {
       sockets.delete(socket);
-      waiting.delete(socket);
+      const left = counts.get(client)! - 1;
+      if (left === 0) counts.delete(client);
+      else counts.set(client, left);
     });
-    const cancel = clock.setTimer(() => {
-      onCut("silent");
-      socket.destroy();
-    }, peekTimeoutMs);
-    // The bytes are held here until they decide: given back to the stream they would come again at once, and again.
-    const held: Buffer[] = [];
-    const leave = () => {
-      cancel();
-      waiting.delete(socket);
-      socket.off("data", take).off("end", abandon).off("error", abandon);
-    };
-    const abandon = () => {
-      leave();
-      socket.destroy();
-    };
-    const take = (chunk: Buffer) => {
-      held.push(chunk);
-      const bytes = held.length === 1 ? chunk : Buffer.concat(held);
-      const isLikePreface = bytes.subarray(0, preface.length).equals(preface.subarray(0, bytes.length));
-      if (isLikePreface && bytes.length < preface.length) return;
-      leave();
-      socket.pause();
-      socket.unshift(bytes);
-      if (isLikePreface) {
-        // It takes what is buffered by itself, and must find the socket paused.
-        http2.emit("connection", socket);
-        // A client that has ended in mid-frame would be waited for until the session is idle for too long.
-        socket.once("end", () => socket.destroySoon());
-      } else {
-        http1.emit("connection", socket);
-        socket.resume();
-      }
-    };
-    socket.on("data", take).on("end", abandon).on("error", abandon);
+    if (gate === undefined) {
+      peekAt(socket, hasDecided, serve);
+      return;
+    }
+    const isEnough = (bytes: Buffer) => bytes[0] === tlsHandshake || hasDecided(bytes);
+    peekAt(socket, isEnough, (_, bytes) => {
+      if (bytes[0] === tlsHandshake) gate.shakeHands(socket);
+      else sendAway(socket, bytes);
+    });
+  }
+
+  function peekAt(
+    socket: Socket,
+    isEnough: (bytes: Buffer) => boolean,
+    onDecided: (socket: Socket, bytes: Buffer) => void,
+  ): void {
+    const leave = () => waiting.delete(socket);
+    waiting.add(socket);
+    socket.once("close", leave);
+    peek(socket, {
+      clock,
+      timeoutMs: peekTimeoutMs,
+      isEnough,
+      onDecided(bytes) {
+        leave();
+        socket.off("close", leave);
+        onDecided(socket, bytes);
+      },
+      onSilent: () => onCut("silent"),
+    });
+  }
+
+  function serve(socket: Socket, bytes: Buffer): void {
+    if (isLikePreface(bytes)) {
+      // It takes what is buffered by itself, and must find the socket paused.
+      http2.emit("connection", socket);
+      // A client that has ended in mid-frame would be waited for until the session is idle for too long.
+      socket.once("end", () => socket.destroySoon());
+    } else {
+      http1.emit("connection", socket);
+      socket.resume();
+    }
+  }
+
+  /** Tells a plain client, in its own protocol, that TLS is spoken here. */
+  function sendAway(socket: Socket, bytes: Buffer): void {
+    onCut("plain");
+    const message = "this port takes TLS only: use https://";
+    socket.on("error", () => socket.destroy());
+    socket.end(
+      isLikePreface(bytes) ? buildHttp2Refusal(message) : buildHttp1Refusal("400 Bad Request", message),
+    );
+    // What it goes on to send is thrown away: unread it would reset the connection, and the answer with it.
+    socket.resume();
+    const cancel = clock.setTimer(() => socket.destroy(), farewellMs);
+    socket.once("end", () => socket.destroySoon()).once("close", cancel);
   }
 
   return {
@@ -106,12 +158,22 @@ export function createDoor({ listen, http1, http2, clock, peekTimeoutMs, onCut }
     async close() {
       const closed = Promise.all(servers.map(closeServer));
       for (const socket of waiting) socket.destroy();
+      gate?.cut();
       await closed;
     },
     cut() {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+function isLikePreface(bytes: Buffer): boolean {
+  return bytes.subarray(0, preface.length).equals(preface.subarray(0, bytes.length));
+}
+
+/** Whether the bytes tell HTTP/1.1 from HTTP/2. */
+function hasDecided(bytes: Buffer): boolean {
+  return bytes.length >= preface.length || !isLikePreface(bytes);
 }
 
 const problems: Readonly<Record<string, string>> = {

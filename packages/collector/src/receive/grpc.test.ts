@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { CollectorError } from "../model/index.ts";
 import { encodeRequest } from "../otlp/index.ts";
 import { buildFrame, encodeGrpcMessage, parseFrame } from "./grpc-frame.ts";
-import { goodTraceId, open, spanOf, traces } from "./open.test-kit.ts";
+import { createTestClock, goodTraceId, open, spanOf, traces } from "./open.test-kit.ts";
 
 const body = encodeRequest("spans", traces(spanOf(goodTraceId)));
 
@@ -85,4 +85,16 @@ test("a compressed message without a named encoding is refused", () => {
 
 test("texts of trailers are ASCII, the rest in percent signs", () => {
   expect(encodeGrpcMessage("100 % größe\n")).toBe("100 %25 gr%C3%B6%C3%9Fe%0A");
+});
+
+test("a client over its rate is RESOURCE_EXHAUSTED with RetryInfo, so that it tries again", async () => {
+  const { url, metrics } = await open({ rateLimit: { requestsPerSecond: 1 }, clock: createTestClock(0) });
+  expect(await call(url)).toMatchObject({ "grpc-status": "0" });
+  const answer = await call(url);
+  expect(answer).toMatchObject({ "grpc-status": "8" });
+  const details = Buffer.from(String(answer["grpc-status-details-bin"]), "base64");
+  expect(details.toString("latin1")).toContain("google.rpc.RetryInfo");
+  expect(await metrics()).toContain(
+    'quartet_receive_refused_requests_total{signal="spans",reason="rate_limited"} 1',
+  );
 });

@@ -5,7 +5,6 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http2";
 import { Readable } from "node:stream";
-import { isAuthorized } from "../model/index.ts";
 import { encodeExportResponse, encodeRetryStatus, type OtlpSignal } from "../otlp/index.ts";
 import { isKnownEncoding, knownEncodings, readBody, type Body } from "./body.ts";
 import type { Reservation } from "./budget.ts";
@@ -20,6 +19,7 @@ const signals = new Map<string, OtlpSignal>([
   [service("logs", "Logs"), "logs"],
   [service("metrics", "Metrics"), "metrics"],
 ]);
+const tokenHint = "as metadata: authorization: Bearer …";
 /** A longer one may pass the limit that clients have for headers, 8 KiB. */
 const grpcMessageLengthMax = 1_024;
 
@@ -35,15 +35,12 @@ export function isGrpc(contentType: string | undefined): boolean {
  * @see gRPC over HTTP/2, and OTLP specification 1.11, "OTLP/gRPC"
  */
 export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
-  const { requestSizeBytesMax, requestTimeoutMs, tokens, intake, budget, metrics, clock } = settings;
+  const { requestSizeBytesMax, requestTimeoutMs, admission, intake, budget, metrics, clock } = settings;
 
   function refuseEarly({ method, headers, url }: Http2ServerRequest): Refusal | undefined {
     if (method !== "POST") return refuse("method", `gRPC calls are POST, not ${method}`);
     if (!signals.has(url))
       return refuse("not_found", `there is no method ${url}; there are ${[...signals.keys()].join(", ")}`);
-    if (!isAuthorized(headers.authorization, tokens())) {
-      return refuse("unauthenticated", "send a token of this collector as metadata: authorization: Bearer …");
-    }
     const encoding = encodingOf(headers);
     if (!isKnownEncoding(encoding)) {
       return refuse("encoding", `the encoding ${encoding} is none of ${knownEncodings.join(", ")}`);
@@ -76,10 +73,13 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
   async function answer(request: Http2ServerRequest): Promise<Outcome> {
     const early = refuseEarly(request);
     if (early !== undefined) return early;
+    const admitted = admission.admit(request.headers, request.socket, tokenHint);
+    if (admitted.kind === "refused") return admitted;
     const reservation = budget.open();
     try {
       const message = await readMessage(request, reservation);
       if (message.kind === "refused") return message;
+      admitted.spend(message.bytes.length);
       return await intake.accept(signals.get(request.url)!, "application/x-protobuf", message.bytes);
     } finally {
       reservation.release();

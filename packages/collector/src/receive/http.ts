@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { isAuthorized, type Clock } from "../model/index.ts";
+import type { Clock } from "../model/index.ts";
 import { encodeExportResponse, encodeStatus, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
+import type { Admission } from "./admission.ts";
 import { isKnownEncoding, knownEncodings, readBody, refuseTooLarge } from "./body.ts";
 import type { Budget } from "./budget.ts";
+import type { Cors } from "./cors.ts";
 import type { Intake } from "./intake.ts";
 import { refusalMeaning, refuse, type Outcome, type Refusal } from "./outcome.ts";
 import type { ReceiveMetrics } from "./telemetry.ts";
@@ -12,8 +14,8 @@ export interface HandlerSettings {
   readonly requestSizeBytesMax: number;
   /** How long a body may take to arrive. */
   readonly requestTimeoutMs: number;
-  /** Empty = no token needed. */
-  readonly tokens: () => readonly string[];
+  readonly admission: Admission;
+  readonly cors: Cors;
   readonly intake: Intake;
   readonly budget: Budget;
   readonly metrics: ReceiveMetrics;
@@ -46,17 +48,17 @@ interface Answered {
  * @see OTLP specification 1.11, "OTLP/HTTP"
  */
 export function createHttpHandler(settings: HandlerSettings): HttpHandler {
-  const { requestSizeBytesMax, requestTimeoutMs, tokens, intake, budget, metrics, clock, isStopping } =
-    settings;
+  const { requestSizeBytesMax, requestTimeoutMs, admission, cors, intake, budget, metrics, clock } = settings;
 
   /** What the first line and the headers say already; undefined when the body is wanted. */
   function refuseEarly({ headers, method }: HttpRequest, path: string): Refusal | undefined {
     if (!signals.has(path))
       return refuse("not_found", `there is nothing at ${path}; use ${[...signals.keys()].join(", ")}`);
-    if (method !== "POST") return refuse("method", `${method} is not served here; use POST`);
-    if (!isAuthorized(headers.authorization, tokens())) {
-      return refuse("unauthenticated", "send a token of this collector: Authorization: Bearer …");
+    if (method === "OPTIONS" && headers.origin !== undefined) {
+      const message = `pages of ${headers.origin} may not send here; add it to receive.otlp.cors_origins`;
+      return refuse("origin", message);
     }
+    if (method !== "POST") return refuse("method", `${method} is not served here; use POST`);
     const mediaType = mediaTypeOf(headers);
     if (mediaType !== "application/x-protobuf" && mediaType !== "application/json") {
       return refuse(
@@ -84,6 +86,8 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
         : "application/json";
     const early = refuseEarly(request, path);
     if (early !== undefined || signal === undefined) return { outcome: early!, signal, contentType };
+    const admitted = admission.admit(request.headers, request.socket, "as Authorization: Bearer …");
+    if (admitted.kind === "refused") return { outcome: admitted, signal, contentType };
     if (/100-continue/i.test(request.headers.expect ?? "")) response.writeContinue();
     const reservation = budget.open();
     try {
@@ -95,8 +99,9 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
         timeoutMs: requestTimeoutMs,
         clock,
       });
-      const outcome = body.kind === "read" ? await intake.accept(signal, contentType, body.bytes) : body;
-      return { outcome, signal, contentType };
+      if (body.kind === "refused") return { outcome: body, signal, contentType };
+      admitted.spend(body.bytes.length);
+      return { outcome: await intake.accept(signal, contentType, body.bytes), signal, contentType };
     } finally {
       reservation.release();
     }
@@ -112,7 +117,19 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
     request.resume();
   }
 
+  /** Whether a browser only asked if the page may send; then it has its answer. */
+  function isPreflight({ method, headers, url }: HttpRequest, response: HttpResponse): boolean {
+    const signal = signals.get(pathOf(url ?? ""));
+    const isAsking = method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
+    const permission = isAsking && signal !== undefined ? cors.preflightHeaders(headers) : undefined;
+    if (permission === undefined) return false;
+    metrics.requests.add({ signal: signal!, protocol: "http", code: "204" });
+    writeAnswer(response, { status: 204, headers: permission, body: Buffer.alloc(0) });
+    return true;
+  }
+
   return async (request, response) => {
+    if (isPreflight(request, response)) return;
     const { outcome, signal, contentType } = await answer(request, response);
     const { status, headers, body } = render(outcome, contentType);
     metrics.requests.add({ signal: signal ?? "none", protocol: "http", code: String(status) });
@@ -121,11 +138,12 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
     }
     if (response.destroyed) return;
     const isSlow = outcome.kind === "refused" && outcome.reason === "slow";
-    const mustClose = request.httpVersionMajor === 1 && (isSlow || isStopping());
+    const mustClose = request.httpVersionMajor === 1 && (isSlow || settings.isStopping());
     const allHeaders = {
       "content-type": contentType,
       "content-length": String(body.length),
       ...headers,
+      ...cors.answerHeaders(request.headers.origin),
       ...(mustClose ? { connection: "close" } : {}),
     };
     writeAnswer(response, { status, headers: allHeaders, body });

@@ -5,6 +5,8 @@ export type RefusalReason =
   | "not_found"
   | "method"
   | "unauthenticated"
+  | "origin"
+  | "rate_limited"
   | "content_type"
   | "encoding"
   | "undecodable"
@@ -40,6 +42,7 @@ export const rpcCode = {
   cancelled: 1,
   invalidArgument: 3,
   deadlineExceeded: 4,
+  permissionDenied: 7,
   resourceExhausted: 8,
   unimplemented: 12,
   internal: 13,
@@ -61,6 +64,9 @@ export const refusalMeaning: Readonly<Record<RefusalReason, Meaning>> = {
   not_found: { httpStatus: 404, rpcCode: rpcCode.unimplemented },
   method: { httpStatus: 405, rpcCode: rpcCode.unimplemented },
   unauthenticated: { httpStatus: 401, rpcCode: rpcCode.unauthenticated },
+  origin: { httpStatus: 403, rpcCode: rpcCode.permissionDenied },
+  // With RetryInfo, without which clients would give the batch up.
+  rate_limited: { httpStatus: 429, rpcCode: rpcCode.resourceExhausted },
   content_type: { httpStatus: 415, rpcCode: rpcCode.invalidArgument },
   encoding: { httpStatus: 415, rpcCode: rpcCode.unimplemented },
   undecodable: { httpStatus: 400, rpcCode: rpcCode.invalidArgument },

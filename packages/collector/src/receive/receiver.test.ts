@@ -2,7 +2,7 @@ import { gzipSync, zstdCompressSync, deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { CollectorError } from "../model/index.ts";
 import { countItems, decodeRequest, encodeRequest } from "../otlp/index.ts";
-import { goodTraceId, open, post, spanOf, traces } from "./open.test-kit.ts";
+import { createTestClock, goodTraceId, open, post, spanOf, traces } from "./open.test-kit.ts";
 
 test("a protobuf batch reaches the journal byte for byte and is acknowledged without partial success", async () => {
   const { url, appended } = await open();
@@ -154,4 +154,27 @@ test("logs and data points are counted one by one", async () => {
     ["metrics", 3],
     ["logs", 2],
   ]);
+});
+
+test("each token has a rate of its own; over it the answer is 429 with Retry-After", async () => {
+  const clock = createTestClock(0);
+  const { url, metrics } = await open({
+    tokens: ["first", "second"],
+    rateLimit: { bytesPerSecond: 10 },
+    clock,
+  });
+  const body = encodeRequest("spans", traces(spanOf(goodTraceId)));
+  const send = async (token: string) => {
+    const answer = await post(`${url}/v1/traces`, body, { authorization: `Bearer ${token}` });
+    return [answer.status, answer.headers.get("retry-after")];
+  };
+  expect(await send("first")).toEqual([200, null]);
+  const waitSeconds = Math.ceil((body.length - 10 + 1) / 10);
+  expect(await send("first")).toEqual([429, String(waitSeconds)]);
+  expect(await send("second")).toEqual([200, null]);
+  clock.turnTo(waitSeconds * 1_000);
+  expect(await send("first")).toEqual([200, null]);
+  expect(await metrics()).toContain(
+    'quartet_receive_refused_requests_total{signal="spans",reason="rate_limited"} 1',
+  );
 });

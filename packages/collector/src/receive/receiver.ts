@@ -6,15 +6,18 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import type { Clock, JournalBatch } from "../model/index.ts";
-import { encodeStatus, type OtlpSignal } from "../otlp/index.ts";
+import type { Clock, JournalBatch, TlsIdentity } from "../model/index.ts";
+import type { OtlpSignal } from "../otlp/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
+import { createAdmission } from "./admission.ts";
 import { createBudget } from "./budget.ts";
+import { createCors } from "./cors.ts";
 import { createDoor, type Address } from "./door.ts";
 import { createGrpcHandler, isGrpc } from "./grpc.ts";
 import { createHttpHandler, type HttpResponse } from "./http.ts";
 import { createIntake } from "./intake.ts";
-import { rpcCode } from "./outcome.ts";
+import { buildHttp1Refusal } from "./plain-answer.ts";
+import { createRateLimiter, type RateLimit } from "./rate-limit.ts";
 import { createReceiveMetrics } from "./telemetry.ts";
 
 export interface ReceiverSettings {
@@ -29,6 +32,12 @@ export interface ReceiverSettings {
   readonly headersTimeoutMs?: number;
   /** Empty = no token needed. */
   readonly tokens: () => readonly string[];
+  /** Default: no TLS. */
+  readonly tls?: () => TlsIdentity;
+  /** Origins of web pages that may send; default none. */
+  readonly corsOrigins?: readonly string[];
+  /** Of each client; default none. */
+  readonly rateLimit?: RateLimit;
   /** Resolves when the batch is synced. */
   readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
   readonly clock: Clock;
@@ -47,6 +56,8 @@ export interface OtlpReceiver {
 const keepAliveTimeoutMs = 75_000;
 const idleSessionTimeoutMs = 300_000;
 const concurrentStreamsMax = 128;
+/** One service instance needs one or two. */
+const connectionsMax = 8_192;
 const headersSizeBytesMax = 16 * 1024;
 /** HTTP/2's own 64 KiB would make the client wait for an answer in mid-batch. */
 const streamWindowBytes = 1024 * 1024;
@@ -71,10 +82,12 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
   });
   const intake = createIntake({ append, clock, metrics, log });
   let isStopping = false;
+  const limiter = createRateLimiter(settings.rateLimit ?? {}, clock.nowMs);
   const handlerSettings = {
     requestSizeBytesMax,
     requestTimeoutMs,
-    tokens,
+    admission: createAdmission({ tokens, limiter }),
+    cors: createCors(settings.corsOrigins ?? []),
     intake,
     budget,
     metrics,
@@ -137,18 +150,17 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
       : isLarge
         ? ["431 Request Header Fields Too Large", "the headers are too large"]
         : ["400 Bad Request", "this is no HTTP request"];
-    const body = encodeStatus("application/json", { code: rpcCode.invalidArgument, message });
-    socket.end(
-      `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.toString()}`,
-    );
+    socket.end(buildHttp1Refusal(status, message));
   }
 
   const door = createDoor({
     listen,
     http1,
     http2,
+    tls: settings.tls,
     clock,
     peekTimeoutMs: headersTimeoutMs,
+    connectionsMax,
     onCut: (reason) => metrics.cutConnections.add({ reason }),
   });
 

@@ -54,7 +54,7 @@ export function createReceiveMetrics(
     }),
     cutConnections: telemetry.counter({
       name: "quartet_receive_cut_connections_total",
-      help: "Connections that were cut off, by reason: silent, slow, malformed (neither HTTP nor gRPC), refused but sending on, too many.",
+      help: "Connections that were cut off, by reason: silent, slow, malformed (neither HTTP nor gRPC), refused (but sending on), too_many, handshake (TLS failed), plain (without TLS where it is wanted).",
       labelNames: ["reason"],
     }),
   };

@@ -1,0 +1,35 @@
+import { constants } from "node:http2";
+import { encodeStatus } from "../otlp/index.ts";
+import { rpcCode } from "./outcome.ts";
+
+const frameSettings = 4;
+const frameGoAway = 7;
+
+/** A whole HTTP/1.1 answer with a Status, for what came before there was a request. */
+export function buildHttp1Refusal(status: string, message: string): Buffer {
+  const body = encodeStatus("application/json", { code: rpcCode.invalidArgument, message });
+  const head = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), body]);
+}
+
+/**
+ * The server's side of a connection in HTTP/2 that ends before its first request; clients show the text in their error.
+ * @see RFC 9113, 3.4 and 6.8
+ */
+export function buildHttp2Refusal(message: string): Buffer {
+  const text = Buffer.from(message);
+  const goAway = Buffer.alloc(8);
+  goAway.writeUInt32BE(constants.NGHTTP2_INADEQUATE_SECURITY, 4);
+  return Buffer.concat([
+    frame(frameSettings, Buffer.alloc(0)),
+    frame(frameGoAway, Buffer.concat([goAway, text])),
+  ]);
+}
+
+/** A frame of the connection as a whole, without flags. */
+function frame(type: number, content: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(content.length, 0, 3);
+  head[3] = type;
+  return Buffer.concat([head, content]);
+}
