@@ -1,23 +1,28 @@
-// Prepares the real parts of tests: builds missing Go programs into a cache, finds (under CI as root: installs) the browser.
+// Prepares the real parts of tests: builds missing Go programs into a cache, fetches those for the JVM, finds (under CI as root:
+// installs) the browser.
 // Runs under Node 20 before node_modules exist. By hand: node test/parts/build.mjs [NAME…]
-import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { existsSync, realpathSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { buildGoPart } from "./build-go.mjs";
 import {
   chromiumInstall,
   goPartNames,
-  goParts,
+  isMavenPart,
+  jdkMissing,
   locateChromium,
+  locateJdk,
   locatePart,
+  mavenPartNames,
   missingReason,
   partsDir,
 } from "./catalogue.mjs";
 import { killCommands, runCommand } from "./command.mjs";
+import { fetchMavenPart } from "./fetch-maven.mjs";
 import { takeLock } from "./lock.mjs";
 
-const buildDeadlineMs = 20 * 60_000;
 const installDeadlineMs = 10 * 60_000;
 const lockDeadlineMs = 60 * 60_000;
 const waitLogIntervalMs = 30_000;
@@ -25,19 +30,21 @@ const waitLogIntervalMs = 30_000;
 /**
  * @typedef {import("./catalogue.mjs").PartName} PartName
  * @typedef {import("./catalogue.mjs").GoPartName} GoPartName
+ * @typedef {import("./catalogue.mjs").MavenPartName} MavenPartName
  * @typedef {{ name: PartName, version: string, state: "cached" | "built" | "missing", durationMs: number, reason?: string }} PreparedPart
  */
 
 /**
  * Makes every part (or those named) ready and says for each how it went. Never throws because of a part: one that cannot be
- * had is "missing" with its reason, and its suites say so. Bounded: 20 minutes a build, 10 the browser's installation.
+ * had is "missing" with its reason, and its suites say so. Bounded: 20 minutes a build, 10 a download or the browser's installation.
  * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv, names?: readonly string[] }} [settings]
  * @returns {Promise<readonly PreparedPart[]>}
  */
 export async function prepareParts({ log = console.log, env = process.env, names } = {}) {
   const isWanted = (/** @type {string} */ name) =>
     names === undefined || names.length === 0 || names.includes(name);
-  const wanted = goPartNames.filter(isWanted);
+  // What is fetched in seconds comes first.
+  const wanted = [...mavenPartNames, ...goPartNames].filter(isWanted);
   /** @type {PreparedPart[]} */
   const prepared = [];
   /** @param {PreparedPart} part */
@@ -45,7 +52,7 @@ export async function prepareParts({ log = console.log, env = process.env, names
     prepared.push(part);
     log(progressLine(part));
   };
-  const isBuilt = (/** @type {GoPartName} */ name) => existsSync(locatePart(name, env).path);
+  const isBuilt = (/** @type {GoPartName | MavenPartName} */ name) => existsSync(locatePart(name, env).path);
 
   for (const name of wanted.filter(isBuilt)) report(cached(name, env));
   const unbuilt = wanted.filter((name) => !isBuilt(name));
@@ -62,21 +69,21 @@ export async function prepareParts({ log = console.log, env = process.env, names
 }
 
 /**
- * @param {readonly GoPartName[]} names
+ * @param {readonly (GoPartName | MavenPartName)[]} all
  * @param {{ log: (line: string) => void, env: NodeJS.ProcessEnv, report: (part: PreparedPart) => void }} settings
  */
-async function buildUnderLock(names, { log, env, report }) {
-  const go = await runCommand("go", ["env", "GOVERSION"], { env, deadlineMs: 60_000 });
+async function buildUnderLock(all, { log, env, report }) {
   const root = partsDir(env);
   await mkdir(root, { recursive: true });
-  if (go.kind === "failed") {
-    const reason = "Go is not installed (https://go.dev/dl), or go is not on the PATH";
-    for (const name of names) {
-      await writeFile(locatePart(name, env).reason, reason);
-      report(missing(name, env, reason));
-    }
-    return;
+  const lacking = await lackingTools(all, env);
+  const names = all.filter((name) => lacking(name) === undefined);
+  for (const name of all) {
+    const reason = lacking(name);
+    if (reason === undefined) continue;
+    await writeFile(locatePart(name, env).reason, reason);
+    report(missing(name, env, reason));
   }
+  if (names.length === 0) return;
   let loggedMs = 0;
   const free = await takeLock(join(root, "lock"), {
     deadlineMs: lockDeadlineMs,
@@ -96,7 +103,7 @@ async function buildUnderLock(names, { log, env, report }) {
     for (const name of names) {
       const { path, reason: reasonFile } = locatePart(name, env);
       if (leave.isLeaving()) return;
-      const part = existsSync(path) ? cached(name, env) : await buildPart(name, { work, log, env });
+      const part = existsSync(path) ? cached(name, env) : await makePart(name, { work, log, env });
       // A build that this run itself cut off says nothing about the part.
       if (leave.isLeaving()) return;
       if (part.reason === undefined) await rm(reasonFile, { force: true });
@@ -110,75 +117,59 @@ async function buildUnderLock(names, { log, env, report }) {
   }
 }
 
-/** @param {GoPartName} name @param {NodeJS.ProcessEnv} env @param {string} reason @returns {PreparedPart} */
+/**
+ * Asks once for each kind of tool; the function that comes back says why a part cannot be made here.
+ * @param {readonly (GoPartName | MavenPartName)[]} names
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<(name: GoPartName | MavenPartName) => string | undefined>}
+ */
+async function lackingTools(names, env) {
+  const isThere = async (/** @type {string} */ command, /** @type {readonly string[]} */ args) =>
+    (await runCommand(command, args, { env, deadlineMs: 60_000 })).kind === "done";
+  const isGoWanted = names.some((name) => !isMavenPart(name));
+  const goMissing =
+    isGoWanted && !(await isThere("go", ["env", "GOVERSION"]))
+      ? "Go is not installed (https://go.dev/dl), or go is not on the PATH"
+      : undefined;
+  const mavenMissing =
+    names.some(isMavenPart) && !(await isThere("mvn", ["--version"]))
+      ? "Maven is not installed (https://maven.apache.org), or mvn is not on the PATH"
+      : undefined;
+  return (name) => {
+    if (!isMavenPart(name)) return goMissing;
+    return mavenMissing ?? (locateJdk(env) === undefined ? jdkMissing : undefined);
+  };
+}
+
+/**
+ * @param {GoPartName | MavenPartName} name
+ * @param {{ work: string, log: (line: string) => void, env: NodeJS.ProcessEnv }} settings
+ * @returns {Promise<PreparedPart>}
+ */
+async function makePart(name, { work, log, env }) {
+  const { version } = locatePart(name, env);
+  const verb = isMavenPart(name) ? "fetching" : "building";
+  log(`${label(name, version)} ${verb}`);
+  const onLife = (/** @type {number} */ ranMs) =>
+    log(`${label(name, version)} still ${verb}, ${seconds(ranMs)}`);
+  const beganMs = performance.now();
+  const outcome = isMavenPart(name)
+    ? await fetchMavenPart(name, { work, env, onLife })
+    : await buildGoPart(name, { work, env, onLife });
+  const durationMs = performance.now() - beganMs;
+  if (outcome.kind === "failed")
+    return { name, version, state: "missing", durationMs, reason: outcome.reason };
+  return { name, version, state: "built", durationMs };
+}
+
+/** @param {GoPartName | MavenPartName} name @param {NodeJS.ProcessEnv} env @param {string} reason @returns {PreparedPart} */
 function missing(name, env, reason) {
   return { name, version: locatePart(name, env).version, state: "missing", durationMs: 0, reason };
 }
 
-/** @param {GoPartName} name @param {NodeJS.ProcessEnv} env @returns {PreparedPart} */
+/** @param {GoPartName | MavenPartName} name @param {NodeJS.ProcessEnv} env @returns {PreparedPart} */
 function cached(name, env) {
   return { name, version: locatePart(name, env).version, state: "cached", durationMs: 0 };
-}
-
-/**
- * @param {GoPartName} name
- * @param {{ work: string, log: (line: string) => void, env: NodeJS.ProcessEnv }} settings
- * @returns {Promise<PreparedPart>}
- */
-async function buildPart(name, { work, log, env }) {
-  /** @type {import("./catalogue.mjs").GoPart} */
-  const part = goParts[name];
-  const { version, variables, moduleDir, dir, binary } = locatePart(name, env);
-  const beganMs = performance.now();
-  const output = join(work, basename(dir));
-  const goEnv = {
-    ...env,
-    CGO_ENABLED: "0",
-    GOWORK: "off",
-    GOFLAGS: "-buildvcs=false",
-    GOCACHE: join(work, "go-build"),
-    GOTMPDIR: join(work, "tmp"),
-  };
-  const linker = [
-    "-s",
-    "-w",
-    ...Object.entries(variables).map(([variable, value]) => `-X=${variable}=${value}`),
-  ].join(" ");
-  const args = [
-    "build",
-    "-trimpath",
-    "-mod=readonly",
-    `-ldflags=${linker}`,
-    ...(part.tags ? [`-tags=${part.tags}`] : []),
-  ];
-  const options = { cwd: moduleDir, env: goEnv, deadlineMs: buildDeadlineMs };
-  log(`${label(name, version)} building`);
-  const onLife = (/** @type {number} */ ranMs) =>
-    log(`${label(name, version)} still building, ${seconds(ranMs)}`);
-  let outcome = await runCommand("go", [...args, "-o", join(output, binary), part.command], {
-    ...options,
-    onLife,
-  });
-  if (outcome.kind === "done" && part.files)
-    outcome = await copyModuleFiles(part, part.files, output, options);
-  const durationMs = performance.now() - beganMs;
-  if (outcome.kind === "failed")
-    return { name, version, state: "missing", durationMs, reason: outcome.reason };
-  await rename(output, dir);
-  return { name, version, state: "built", durationMs };
-}
-
-/**
- * @param {import("./catalogue.mjs").GoPart} part
- * @param {readonly string[]} files
- * @param {string} output
- * @param {{ cwd: string, env: NodeJS.ProcessEnv, deadlineMs: number }} options
- */
-async function copyModuleFiles(part, files, output, options) {
-  const listed = await runCommand("go", ["list", "-m", "-f", "{{.Dir}}", part.modulePath], options);
-  if (listed.kind === "failed") return listed;
-  for (const file of files) await copyFile(join(listed.stdout.trim(), file), join(output, basename(file)));
-  return listed;
 }
 
 /** Ends the builds and leaves nothing half-done behind when the run is interrupted. @param {string} work @param {string} lock */

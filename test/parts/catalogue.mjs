@@ -1,7 +1,7 @@
 // Plain JavaScript that Node 20 runs without node_modules: what the parts are and where their binaries lie.
 // Both the build (before `npm ci`) and the suites (index.ts) read it, so that they never disagree about a path.
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -87,10 +87,47 @@ export const goParts = /** @satisfies {Record<string, GoPart>} */ ({
   },
 });
 
+/**
+ * @typedef {object} MavenPart
+ * @property {string} coordinates  GROUP:ARTIFACT:VERSION:zip
+ * @property {string} sha256       of the zip
+ * @property {string} folder       what the zip holds
+ * @property {string} program      inside the folder
+ */
+
+/** Programs for the JVM that lie ready to run in Maven's central repository. */
+export const mavenParts = /** @satisfies {Record<string, MavenPart>} */ ({
+  elasticsearch: {
+    coordinates: "org.elasticsearch.distribution.integ-test-zip:elasticsearch:9.2.4:zip",
+    sha256: "af7b81fe31627c7523b2546351cd4e47310faa6a72c8db8dc8f7a191e871cfaf",
+    folder: "elasticsearch-9.2.4",
+    program: "bin/elasticsearch",
+  },
+  elasticsearch8: {
+    coordinates: "org.elasticsearch.distribution.integ-test-zip:elasticsearch:8.19.0:zip",
+    sha256: "14833b2d86c30656901f92049f81fb5777a8e4545413c8656cd1a21b55173033",
+    folder: "elasticsearch-8.19.0",
+    program: "bin/elasticsearch",
+  },
+  opensearch: {
+    coordinates: "org.opensearch.distribution.integ-test-zip:opensearch:3.4.0:zip",
+    sha256: "6540e95fe8bfaedc3eb1c58e829912ea2203af2ac1f88f76411c20a2fc5254a6",
+    folder: "opensearch-3.4.0",
+    program: "bin/opensearch",
+  },
+});
+
 /** @typedef {keyof typeof goParts} GoPartName */
-/** @typedef {GoPartName | "chromium"} PartName */
+/** @typedef {keyof typeof mavenParts} MavenPartName */
+/** @typedef {GoPartName | MavenPartName | "chromium"} PartName */
 
 export const goPartNames = /** @type {readonly GoPartName[]} */ (Object.keys(goParts));
+export const mavenPartNames = /** @type {readonly MavenPartName[]} */ (Object.keys(mavenParts));
+
+/** @param {string} name @returns {name is MavenPartName} */
+export function isMavenPart(name) {
+  return Object.hasOwn(mavenParts, name);
+}
 
 /** @param {string} version */
 function kubernetesVariables(version) {
@@ -118,13 +155,31 @@ export function partsDir(env = process.env) {
 }
 
 /**
- * Where a part lies: `DIR/NAME@VERSION-HASH/NAME`. HASH covers go.mod, go.sum, own sources, the flags and the machine's kind, so that a
+ * Where a part lies: its program at `path` inside `dir`, a folder of the cache of which one version is one.
+ * `reason` is a file beside it, holding why the last build or download failed.
+ * @param {GoPartName | MavenPartName} name
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {{ version: string, dir: string, path: string, reason: string }}
+ */
+export function locatePart(name, env = process.env) {
+  return isMavenPart(name) ? locateMavenPart(name, env) : locateGoPart(name, env);
+}
+
+/** `DIR/NAME@VERSION-HASH`, HASH being the zip's own. @param {MavenPartName} name @param {NodeJS.ProcessEnv} env */
+function locateMavenPart(name, env) {
+  const { coordinates, sha256, program } = mavenParts[name];
+  const version = coordinates.split(":")[2] ?? "";
+  const dir = join(partsDir(env), `${name}@${version}-${sha256.slice(0, 10)}`);
+  return { version, dir, path: join(dir, program), reason: `${dir}.missing` };
+}
+
+/**
+ * `DIR/NAME@VERSION-HASH/NAME`. HASH covers go.mod, go.sum, own sources, the flags and the machine's kind, so that a
  * changed module is built anew and two checkouts of different age can share the cache.
- * `reason` is a file beside it, holding why the last build failed.
  * @param {GoPartName} name
  * @param {NodeJS.ProcessEnv} [env]
  */
-export function locatePart(name, env = process.env) {
+export function locateGoPart(name, env = process.env) {
   /** @type {GoPart} */
   const part = goParts[name];
   const moduleDir = join(fileURLToPath(new URL(".", import.meta.url)), part.folder);
@@ -178,6 +233,33 @@ export function locateChromium(env = process.env) {
   return [env["CHROMIUM"], ...chromiumPaths].find((path) => path && existsSync(path));
 }
 
+/** Elasticsearch 9 and OpenSearch 3 want it. */
+const javaVersionMin = 21;
+const jvmFolders = ["/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "/opt/java"];
+
+/**
+ * The home of a JDK that is new enough: `$QUARTET_JAVA_HOME`, `$JAVA_HOME` or one in a usual place, the oldest that will do;
+ * undefined when there is none. What `java` on the PATH is does not count: it is often an older one.
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function locateJdk(env = process.env) {
+  const named = [env["QUARTET_JAVA_HOME"], env["JAVA_HOME"]].filter((home) => home !== undefined);
+  const usual = jvmFolders
+    .flatMap((folder) => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []))
+    .map((home) => (existsSync(join(home, "Contents", "Home")) ? join(home, "Contents", "Home") : home))
+    .toSorted((one, other) => javaVersionOf(one) - javaVersionOf(other));
+  return [...named, ...usual].find((home) => javaVersionOf(home) >= javaVersionMin);
+}
+
+/** The major version of a JDK by its own `release` file; 0 where there is none. @param {string} home */
+function javaVersionOf(home) {
+  const release = join(home, "release");
+  if (!existsSync(release) || !existsSync(join(home, "bin"))) return 0;
+  return Number(/^JAVA_VERSION="(\d+)/m.exec(readFileSync(release, "utf8"))?.[1] ?? 0);
+}
+
+export const jdkMissing = `no JDK ${javaVersionMin} or later was found (in ${jvmFolders.join(", ")}; or set QUARTET_JAVA_HOME)`;
+
 export const chromiumInstall =
   "sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium";
 
@@ -193,7 +275,7 @@ export function missingReason(name, env = process.env) {
       : `no Chromium was found (install it with: ${chromiumInstall}, or set CHROMIUM)`;
   }
   const { path, reason } = locatePart(name, env);
-  if (existsSync(path)) return undefined;
+  if (existsSync(path)) return isMavenPart(name) && locateJdk(env) === undefined ? jdkMissing : undefined;
   return existsSync(reason)
     ? readFileSync(reason, "utf8").trim()
     : "it was not built yet (run: node test/parts/build.mjs)";

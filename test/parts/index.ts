@@ -2,6 +2,8 @@ export { launchBrowser } from "./chromium.ts";
 export { clusterParts, startCluster } from "./cluster.ts";
 export type { ClusterSettings, StartedCluster } from "./cluster.ts";
 export type { ClusterAnswer, ClusterRequest } from "./cluster-request.ts";
+export { startSearchServer } from "./elasticsearch.ts";
+export type { SearchPart, SearchServer, SearchServerSettings } from "./elasticsearch.ts";
 export { startJaeger } from "./jaeger.ts";
 export type { StartedJaeger } from "./jaeger.ts";
 export { startOtelcol } from "./otelcol.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../support/index.ts";
 import {
   clusterParts,
@@ -10,6 +10,7 @@ import {
   startJaeger,
   startOtelcol,
   startPrometheus,
+  startSearchServer,
   telemetrygen,
   type StartedCluster,
 } from "./index.ts";
@@ -128,6 +129,33 @@ describeWithParts("The OpenTelemetry Collector", ["otelcol", "telemetrygen"], ()
     expect(collector.log()).toContain("Everything is ready");
     await collector.stop();
     expect(isAlive(collector.pid)).toBe(false);
+  });
+});
+
+describe.each(["elasticsearch", "elasticsearch8", "opensearch"] as const)("%s", (part) => {
+  describeWithParts("as a part", [part], () => {
+    test("keeps its documents while it is down, and is gone in the end", async () => {
+      const server = await startSearchServer({ part });
+      const put = async (path: string, body: unknown): Promise<number> => {
+        const headers = { "content-type": "application/json" };
+        const response = await fetch(server.url + path, {
+          method: "PUT",
+          headers,
+          body: JSON.stringify(body),
+        });
+        await response.text();
+        return response.status;
+      };
+      expect(await put("/orders/_create/1", { total: 42 })).toBe(201);
+      const firstPid = server.pid;
+      await server.stop();
+      expect(isAlive(firstPid)).toBe(false);
+      await server.start();
+      expect(await getJson(`${server.url}/orders/_doc/1`)).toMatchObject({ _source: { total: 42 } });
+      const { pid } = server;
+      await server[Symbol.asyncDispose]();
+      expect(isAlive(pid)).toBe(false);
+    }, 400_000);
   });
 });
 

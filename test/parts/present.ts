@@ -1,6 +1,13 @@
 import process from "node:process";
 import { describe, test } from "vitest";
-import { locateChromium, locatePart, missingReason, type PartName } from "./catalogue.mjs";
+import {
+  jdkMissing,
+  locateChromium,
+  locateJdk,
+  locatePart,
+  missingReason,
+  type PartName,
+} from "./catalogue.mjs";
 
 export type { PartName } from "./catalogue.mjs";
 
@@ -17,6 +24,13 @@ export function partPath(name: PartName): string {
   const path = locateChromium();
   if (path === undefined) throw new Error("Chromium went away");
   return path;
+}
+
+/** The home of the JDK that parts for the JVM run on. @throws Error when there is none. */
+export function jdkHome(): string {
+  const home = locateJdk();
+  if (home === undefined) throw new Error(jdkMissing);
+  return home;
 }
 
 /** The folder of a part's binary, where the files that belong to it lie as well. */

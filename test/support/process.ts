@@ -19,6 +19,8 @@ export interface ProcessSettings {
   /** Laid over this process' environment; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** Whom it runs as, for programs that refuse root; only root can say so. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** Written to the program's standard input, which is then closed. Without it there is no standard input. */
   readonly stdin?: string;
   /** `"started"` when not given. */
@@ -110,12 +112,13 @@ export async function runProcess(
 }
 
 async function spawnProcess(
-  { command, args = [], env = {}, cwd, stdin }: ProcessSettings,
+  { command, args = [], env = {}, cwd, user, stdin }: ProcessSettings,
   name: string,
 ): Promise<StartedProcess> {
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
+    ...user,
     stdio: ["pipe", "pipe", "pipe"],
   });
   const stdout = openTail(child.stdout);

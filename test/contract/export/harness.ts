@@ -137,6 +137,9 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     get nextOffset() {
       return inner.nextOffset;
     },
+    get journalId() {
+      return inner.journalId;
+    },
     commit(offset) {
       inner.commit(offset);
       committedOffset = offset;

@@ -90,6 +90,24 @@ export function testJournal(openEngine: (clock: Clock) => Promise<JournalEngine>
     await logs.close();
   });
 
+  test("a stream's journal has an id that restarts do not change and that no other journal has", async () => {
+    await using engine = await open();
+    const idOf = async (stream: Stream): Promise<string> => {
+      const writer = await engine.openWriter({ stream });
+      await writer.append(batchOf("a"));
+      const reader = engine.openReader({ stream, consumer: "one" });
+      drain(reader);
+      const { journalId } = reader;
+      reader.close();
+      await writer.close();
+      return journalId;
+    };
+    const first = await idOf("logs");
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect(await idOf("logs")).toBe(first);
+    expect(await idOf("spans")).not.toBe(first);
+  });
+
   test("after a restart a consumer begins at what it committed, not at what it read", async () => {
     await using engine = await open();
     let writer = await engine.openWriter({ stream: "spans" });
