@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   CollectorError,
   systemClock,
@@ -25,6 +26,7 @@ export interface MemoryWriterOptions {
 }
 
 interface StreamState {
+  readonly journalId: string;
   /** Those still kept; the first one has offset `oldest`. */
   records: JournalRecord[];
   oldest: number;
@@ -42,6 +44,7 @@ export function createMemoryJournal(clock: Clock = systemClock): MemoryJournal {
     let state = states.get(stream);
     if (state === undefined) {
       state = {
+        journalId: randomBytes(16).toString("hex"),
         records: [],
         oldest: 0,
         sizeBytes: 0,
@@ -140,9 +143,13 @@ function openReader(state: StreamState, consumer: string, clock: Clock): Account
     itemsPassed = state.itemsGone;
   };
 
+  let journalId = "";
   return {
     get nextOffset() {
       return next;
+    },
+    get journalId() {
+      return journalId;
     },
     read({ sizeBytesMax }) {
       skipGone();
@@ -156,6 +163,7 @@ function openReader(state: StreamState, consumer: string, clock: Clock): Account
         next += 1;
         itemsPassed += record.itemCount;
       }
+      if (found.length > 0) journalId = state.journalId;
       return found;
     },
     async waitForMore(signal) {

@@ -84,6 +84,10 @@ class SegmentReader implements AccountingReader {
     this.#removeLag = this.#metrics?.addLag(stream, consumer, () => this.lag()) ?? (() => undefined);
   }
 
+  get journalId(): string {
+    return this.#journalId ?? "";
+  }
+
   get nextOffset(): number {
     return this.#at.offset;
   }

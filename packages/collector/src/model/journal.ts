@@ -73,6 +73,11 @@ export interface Lost {
 
 /** A reader that can account for every item: passed + lost + lag is all there is. */
 export interface AccountingReader extends StreamReader {
+  /**
+   * Id of the journal that the records read last belong to, 32 hex digits: together with a position it names a record for ever,
+   * also after the data directory was emptied. May be "" before the first record was read.
+   */
+  readonly journalId: string;
   lost(): Lost;
 }
 
