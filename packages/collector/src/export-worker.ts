@@ -11,8 +11,8 @@ import {
   type Signal,
   type Transport,
 } from "./export/index.ts";
-import { openStreamReader, type JournalShared } from "./journal/index.ts";
-import { systemClock } from "./model/index.ts";
+import { openDeadLetters, openStreamReader, type JournalShared } from "./journal/index.ts";
+import { systemClock, type AccountingReader, type DeadLetters } from "./model/index.ts";
 import { createLog, createTelemetry } from "./telemetry/index.ts";
 import { serveCalls } from "./thread.ts";
 
@@ -41,21 +41,24 @@ serveCalls(parentPort!, {
 
 function startExporter(config: ExporterConfig): void {
   const { name, type, signals, timeoutMs } = config;
-  const readers = Object.fromEntries(
-    signals.map((signal) => {
-      const reader = openStreamReader({
-        dir: dataDir,
-        stream: streamOfSignal(type, signal),
-        consumer: exporterConsumer(name, signal),
-        shared,
-        clock,
-        telemetry,
-        log,
-      });
-      stack.defer(() => reader.close());
-      return [signal, reader];
-    }),
-  );
+  const readers: Partial<Record<Signal, AccountingReader>> = {};
+  const deadLetters: Partial<Record<Signal, DeadLetters>> = {};
+  for (const signal of signals) {
+    const place = {
+      dir: dataDir,
+      stream: streamOfSignal(type, signal),
+      consumer: exporterConsumer(name, signal),
+      clock,
+      telemetry,
+      log,
+    };
+    const reader = openStreamReader({ ...place, shared });
+    stack.defer(() => reader.close());
+    const letters = openDeadLetters(place);
+    stack.defer(() => letters.close());
+    readers[signal] = reader;
+    deadLetters[signal] = letters;
+  }
   const { headers, auth, tls } = config;
   const proxy = config.proxy === undefined ? undefined : new URL(config.proxy);
   const transport = createHttpTransport({ exporter: name, headers, auth, tls, proxy, nowMs: clock.nowMs });
@@ -66,7 +69,7 @@ function startExporter(config: ExporterConfig): void {
     createBackEnd: (signal) => createBackEnd(config, signal, transport),
     readers,
     requestTimeoutMs: timeoutMs,
-    dir: dataDir,
+    deadLetters,
     clock,
     telemetry,
     log,

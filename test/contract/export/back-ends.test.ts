@@ -10,6 +10,7 @@ import {
 } from "../../../packages/collector/src/export/index.ts";
 import {
   createJournalShared,
+  openDeadLetters,
   openStreamReader,
   openStreamWriter,
 } from "../../../packages/collector/src/journal/index.ts";
@@ -35,6 +36,7 @@ function startExporter(
 ): Started {
   const consumer = exporterConsumer(name, "traces");
   const reader = openStreamReader({ ...journal, stream: "spans", consumer });
+  const deadLetters = openDeadLetters({ dir: journal.dir, stream: "spans", consumer });
   const transport = openTransport();
   const exporter = createExporter({
     name,
@@ -47,7 +49,7 @@ function startExporter(
         clock: systemClock,
       }),
     readers: { traces: reader },
-    dir: journal.dir,
+    deadLetters: { traces: deadLetters },
     telemetry: createTelemetry(),
     log: silent,
   });
@@ -57,6 +59,7 @@ function startExporter(
     async [Symbol.asyncDispose]() {
       await exporter.stop({ deadlineMs: 1_000 });
       transport.close();
+      await deadLetters.close();
       reader.close();
     },
   };

@@ -2,7 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { onTestFinished } from "vitest";
 import { join } from "node:path";
-import { createMemoryJournal } from "../../../packages/collector/src/journal/index.ts";
+import {
+  createMemoryJournal,
+  openDeadLetters,
+  readSegments,
+} from "../../../packages/collector/src/journal/index.ts";
 import type { AccountingReader, Clock, StreamWriter } from "../../../packages/collector/src/model/index.ts";
 import {
   createTelemetry,
@@ -86,6 +90,7 @@ export const commitIntervalMs = 1;
 export interface HarnessOptions extends Partial<ExporterOptions> {
   /** Budget of the journal. */
   readonly sizeBytesMax?: number;
+  readonly deadLetterSizeBytesMax?: number;
   readonly endpoint?: string;
   readonly compression?: Compression;
   readonly headers?: Readonly<Record<string, string>>;
@@ -145,6 +150,14 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
       committedOffset = offset;
     },
   };
+  const deadLetters = openDeadLetters({
+    dir,
+    stream: "spans",
+    consumer,
+    sizeBytesMax: options.deadLetterSizeBytesMax ?? 1_000_000,
+    clock,
+    telemetry,
+  });
   const { endpoint = backend.endpoint, compression = "none", headers = {} } = options;
   const { transport = openTransport({ headers }) } = options;
   const exporter = createExporter({
@@ -153,7 +166,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     createBackEnd: (signal) =>
       createOtlpHttpBackEnd({ url: signalUrl("jaeger", endpoint, signal), compression, transport, clock }),
     readers: { traces: reader },
-    dir,
+    deadLetters: { traces: deadLetters },
     telemetry,
     log,
     clock,
@@ -190,6 +203,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     async [Symbol.asyncDispose]() {
       await exporter.stop({ deadlineMs: 0 });
       transport.close();
+      await deadLetters.close();
       await backend[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true, force: true });
     },
@@ -226,4 +240,21 @@ export function untilSettled(harness: Harness, offset: number): Promise<unknown>
     },
     { ...soon, what: `the cursor to reach ${offset}` },
   );
+}
+
+export interface KeptLetter {
+  readonly note: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  readonly itemCount: number;
+}
+
+/** The dead letters on disk. */
+export function deadLettersOf({ dir }: Harness): KeptLetter[] {
+  const folder = join(dir, "dead-letter", exporterConsumer("jaeger", "traces"));
+  return [...readSegments({ dir: folder, stream: "spans" })].map(({ payload, itemCount }) => {
+    const bytes = Buffer.from(payload);
+    const end = 4 + bytes.readUInt32LE(0);
+    const note = JSON.parse(bytes.toString("utf8", 4, end)) as Record<string, unknown>;
+    return { note, text: bytes.toString("utf8", end), itemCount };
+  });
 }

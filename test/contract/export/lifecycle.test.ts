@@ -1,5 +1,3 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createExporter } from "../../../packages/collector/src/export/index.ts";
 import { until } from "../../support/index.ts";
@@ -65,8 +63,7 @@ test("the path of an endpoint stays in front of the signal's", async () => {
 
 test("a signal without a reader is a mistake of the wiring, said at creation", async () => {
   await using harness = await openHarness();
-  writeFileSync(join(harness.dir, "marker"), "");
-  const { telemetry, dir, clock } = harness;
+  const { telemetry, clock } = harness;
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const create = () =>
     createExporter({
@@ -74,10 +71,10 @@ test("a signal without a reader is a mistake of the wiring, said at creation", a
       signals: ["logs"],
       createBackEnd: () => expect.fail("there is nothing to send"),
       readers: {},
+      deadLetters: {},
       telemetry,
-      dir,
       clock,
       log,
     });
-  expect(create).toThrow(/open consumer export\.jaeger\.logs/);
+  expect(create).toThrow(/open both for consumer export\.jaeger\.logs/);
 });

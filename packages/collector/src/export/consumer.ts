@@ -1,16 +1,23 @@
-import type { AccountingReader, JournalRecord } from "../model/index.ts";
+import type { AccountingReader, DeadLetters, JournalRecord } from "../model/index.ts";
 import { backoffMs, retryBackoff } from "./backoff.ts";
-import type { DeadLetter, DeadLetterFile } from "./dead-letter.ts";
-import { deliver, itemsOf, sizeOf, splitBatches, type Settlement } from "./deliver.ts";
+import { deliver, itemsOf, sizeOf, splitBatches, type LetterReason, type Settlement } from "./deliver.ts";
 import { createSender, type Sender, type SenderSettings, type SenderState } from "./sender.ts";
 
 export interface ConsumerSettings extends SenderSettings {
   readonly reader: AccountingReader;
-  readonly deadLetters: DeadLetterFile;
+  readonly deadLetters: DeadLetters;
   readonly batchSizeBytesMax: number;
   readonly batchItemCountMax: number;
   /** Each commit costs two syncs; a crash repeats what was sent since the last one. */
   readonly commitIntervalMs: number;
+}
+
+/** A record, or one item of it, that the back end will never take. */
+interface Letter {
+  readonly record: JournalRecord;
+  readonly reason: LetterReason;
+  readonly message: string;
+  readonly item?: { readonly index: number; readonly payload: Uint8Array };
 }
 
 export interface ConsumerStatus {
@@ -176,29 +183,22 @@ export class ExportConsumer {
   };
 
   /** Resolves when they are on disk as dead letters, or counted as dropped. */
-  async #keep(letters: readonly Omit<DeadLetter, "nowMs">[]): Promise<void> {
-    const [first] = letters;
-    if (first === undefined) return;
-    const { deadLetters, metrics, log, clock } = this.#settings;
-    const nowMs = clock.nowMs();
-    const keptCount = await deadLetters.append(letters.map((letter) => ({ ...letter, nowMs })));
-    for (const [index, { record, reason, item }] of letters.entries()) {
-      const itemCount = item === undefined ? record.itemCount : 1;
-      if (index < keptCount) metrics.deadLetterItems.add({ ...this.#labels, reason }, itemCount);
-      else metrics.droppedItems.add({ ...this.#labels, reason: "dead_letter_full" }, itemCount);
-    }
-    log.error(
-      keptCount === letters.length
-        ? "the back end will never take this; it was put into the dead-letter file"
-        : "the back end will never take this, and the dead-letter file is full; move it away",
-      {
-        ...this.#labels,
-        count: letters.length,
-        reason: first.reason,
-        message: first.message,
-        offset: first.record.position.offset,
-        file: deadLetters.path,
-      },
+  async #keep(letters: readonly Letter[]): Promise<void> {
+    const { deadLetters, metrics } = this.#settings;
+    // All at once: they share syncs.
+    await Promise.all(
+      letters.map(async ({ record, reason, message, item }) => {
+        const kept =
+          item === undefined
+            ? await deadLetters.append(record, { reason, message })
+            : await deadLetters.append(
+                { ...record, itemCount: 1, payload: item.payload },
+                { reason, message, item: item.index },
+              );
+        const itemCount = item === undefined ? record.itemCount : 1;
+        if (kept === "kept") metrics.deadLetterItems.add({ ...this.#labels, reason }, itemCount);
+        else metrics.droppedItems.add({ ...this.#labels, reason: "dead_letter_full" }, itemCount);
+      }),
     );
   }
 

@@ -1,6 +1,8 @@
 import type { JournalRecord } from "../model/index.ts";
-import type { DeadLetterReason } from "./dead-letter.ts";
 import type { Sender, Verdict } from "./sender.ts";
+
+/** "undecodable": it could not be turned into a request, so the back end was not even asked. */
+export type LetterReason = "refused" | "too_large" | "undecodable";
 
 /** What became of a run of records; called in journal order, so that everything before the last one is settled. */
 export interface Settlement {
@@ -10,7 +12,7 @@ export interface Settlement {
     verdict: Extract<Verdict, { readonly kind: "accepted" }>,
   ): Promise<void>;
   /** The back end will never take this one. Resolves when it is kept elsewhere. */
-  deadLetter(record: JournalRecord, reason: DeadLetterReason, message: string): Promise<void>;
+  deadLetter(record: JournalRecord, reason: LetterReason, message: string): Promise<void>;
   /** The back end takes less at a time than this. */
   tooLarge(sizeBytes: number): void;
 }

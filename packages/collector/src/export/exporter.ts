@@ -1,8 +1,7 @@
-import { systemClock, type AccountingReader, type Clock } from "../model/index.ts";
+import { systemClock, type AccountingReader, type Clock, type DeadLetters } from "../model/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import type { BackEnd } from "./back-end.ts";
 import { ExportConsumer, type ConsumerStatus } from "./consumer.ts";
-import { openDeadLetterFile } from "./dead-letter.ts";
 import { exportMetrics } from "./metrics.ts";
 import { exporterConsumer, type Signal } from "./signal.ts";
 
@@ -14,15 +13,14 @@ export interface ExporterOptions {
   readonly createBackEnd: (signal: Signal) => BackEnd;
   /** One for each signal, opened as consumer `exporterConsumer(name, signal)`; who opened them closes them, after `stop`. */
   readonly readers: Readonly<Partial<Record<Signal, AccountingReader>>>;
-  /** The data directory, for dead letters. */
-  readonly dir: string;
+  /** For each signal; closed by who opened them, after `stop`. */
+  readonly deadLetters: Readonly<Partial<Record<Signal, DeadLetters>>>;
   readonly telemetry: Telemetry;
   readonly log: Log;
   readonly requestTimeoutMs?: number;
   readonly batchSizeBytesMax?: number;
   readonly batchItemCountMax?: number;
   readonly commitIntervalMs?: number;
-  readonly deadLetterSizeBytesMax?: number;
   readonly clock?: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -45,17 +43,17 @@ export interface Exporter {
  * order, for as long as it takes: only what the back end refuses for good leaves the queue, as a dead letter.
  */
 export function createExporter(options: ExporterOptions): Exporter {
-  const { name, signals, readers, dir, telemetry, log, createBackEnd } = options;
+  const { name, signals, readers, telemetry, log, createBackEnd } = options;
   const mebibyte = 1024 * 1024;
   const { clock = systemClock, random = Math.random } = options;
   const consumers = signals.map((signal) => {
     const reader = readers[signal];
-    if (reader === undefined) {
+    const deadLetters = options.deadLetters[signal];
+    if (reader === undefined || deadLetters === undefined) {
       throw new TypeError(
-        `exporter ${name} has no reader for ${signal}: open consumer ${exporterConsumer(name, signal)}`,
+        `exporter ${name} lacks the reader or the dead letters of ${signal}: open both for consumer ${exporterConsumer(name, signal)}`,
       );
     }
-    const sizeBytesMax = options.deadLetterSizeBytesMax ?? 64 * mebibyte;
     const backEnd = createBackEnd(signal);
     const consumer = new ExportConsumer({
       exporter: name,
@@ -70,7 +68,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       metrics: exportMetrics(telemetry),
       log,
       reader,
-      deadLetters: openDeadLetterFile({ dir, exporter: name, signal, sizeBytesMax }),
+      deadLetters,
     });
     return { signal, consumer, backEnd };
   });

@@ -10,7 +10,7 @@ export interface ItemDeadLetter {
   readonly record: JournalRecord;
   /** Its place among the record's items, from 0. */
   readonly index: number;
-  /** The item as it was sent. */
+  /** The item alone in the form of the record's payload (an OTLP request with one log record, say), so that it can be replayed. */
   readonly payload: Uint8Array;
   /** What the back end said. */
   readonly message: string;

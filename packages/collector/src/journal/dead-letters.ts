@@ -59,7 +59,7 @@ export function openDeadLetters(options: DeadLettersOptions): DeadLetters {
     known = new Set();
     for (const record of readSegments({ dir: folder, stream, files })) {
       const letter = decodeDeadLetter(record);
-      if (letter !== undefined) known.add(keyOf(letter.note.offset, record.receivedAtMs));
+      if (letter !== undefined) known.add(keyOf(letter.note, record.receivedAtMs));
     }
     return writer;
   };
@@ -92,7 +92,7 @@ export function openDeadLetters(options: DeadLettersOptions): DeadLetters {
     async append(record, why) {
       const writer = await writerOnce();
       const { position, receivedAtMs, itemCount } = record;
-      const key = keyOf(position.offset, receivedAtMs);
+      const key = keyOf({ offset: position.offset, ...why }, receivedAtMs);
       if (known!.has(key)) return "kept";
       const { shard, offset } = position;
       const quarantinedAtMs = clock.nowMs();
@@ -128,6 +128,9 @@ export function openDeadLetters(options: DeadLettersOptions): DeadLetters {
   };
 }
 
-function keyOf(offset: number, receivedAtMs: number): string {
-  return `${offset}:${receivedAtMs}`;
+function keyOf(
+  { offset, item }: { readonly offset: number; readonly item?: number | undefined },
+  receivedAtMs: number,
+): string {
+  return `${offset}:${receivedAtMs}:${item ?? ""}`;
 }

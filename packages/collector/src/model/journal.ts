@@ -87,6 +87,8 @@ export interface DeadLetterReason {
   readonly reason: string;
   /** What the consumer or its back end said. */
   readonly message: string;
+  /** When the record is but a part of the one at its position: the place of its first item in there, from 0. */
+  readonly item?: number;
 }
 
 /** Where one consumer of one stream keeps the records that it cannot take, for a person to look at and to replay. */
