@@ -17,7 +17,7 @@ import type { ExportWorkerData } from "./export-worker.ts";
 import { createJournalShared, lockJournal, openStreamWriter, type JournalLock } from "./journal/index.ts";
 import { CollectorError, type Clock, type StreamWriter, type TlsIdentity } from "./model/index.ts";
 import type { QueryWorkerData } from "./query-worker.ts";
-import { createOtlpReceiver } from "./receive/index.ts";
+import { createOtlpReceiver, createPushEndpoints, type PushEndpoints } from "./receive/index.ts";
 import type { HeadHandle } from "./store/index.ts";
 import { observeSelf } from "./observe-self.ts";
 import { createTelemetry, type Log, type TelemetrySnapshot } from "./telemetry/index.ts";
@@ -66,6 +66,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   const telemetry = createTelemetry({ hasProcessMetrics: true });
   const threads: Record<string, Remote> = {};
   let isReady = false;
+  let push: PushEndpoints | undefined;
   /** Set when the stop begins. */
   let workersDeadline: AbortSignal | undefined;
 
@@ -132,6 +133,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
       { path: "/graph", contentType: "text/html; charset=utf-8", body: queryPage },
       { path: "/traces/:trace_id", contentType: "text/html; charset=utf-8", body: tracePage },
     ],
+    push: [{ path: "/api/v1/write", endpoint: () => push?.remoteWrite }],
     log,
   });
   const { port } = await api.start();
@@ -202,6 +204,13 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     log,
   });
   starting.defer(() => observing.stop());
+  push = createPushEndpoints(receiver.shared, {
+    appendSeries: (batch) =>
+      evaluate.call("appendReceived", batch, { transfer: [batch.buffer as ArrayBuffer] }),
+  });
+  starting.defer(() => {
+    push = undefined;
+  });
   isReady = true;
 
   const running = starting.move();
@@ -298,6 +307,6 @@ async function answer(
     case "series":
     case "metadata":
     case "trace":
-      return await query.call<Answer>(endpoint, parameters, signal);
+      return await query.call<Answer>(endpoint, parameters, { signal });
   }
 }

@@ -45,6 +45,12 @@ serveCalls(parentPort!, {
   alerts: () => stages?.engine.alerts() ?? [],
   /** Takes samples that others made. */
   append: (writes: readonly SeriesWrite[]) => stages?.series.appendForeign(writes, clock.nowMs()),
+  /** The same for a batch that a client sent. */
+  appendReceived: (batch: Uint8Array) => {
+    if (stages === undefined)
+      throw new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", "the stages are starting");
+    return stages.series.appendReceived(batch, clock.nowMs());
+  },
   metrics: () => telemetry.snapshot(),
 });
 

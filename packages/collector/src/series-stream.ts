@@ -1,6 +1,6 @@
 import type { Labels, Quarantine, SeriesWrite, StreamReader, StreamWriter } from "./model/index.ts";
 import { decodeSeriesBatch, encodeSeriesBatch, foreignMark, isForeign } from "./otlp/index.ts";
-import type { HeadWriter } from "./store/index.ts";
+import type { HeadWriter, IngestResult } from "./store/index.ts";
 
 /** The `series` stream with the store behind it. */
 export interface SeriesStream {
@@ -8,8 +8,22 @@ export interface SeriesStream {
   append(writes: readonly SeriesWrite[], receivedAtMs: number): Promise<void>;
   /** The same for samples that neither derive nor a rule made. */
   appendForeign(writes: readonly SeriesWrite[], receivedAtMs: number): Promise<void>;
+  /**
+   * The same for what a client sent: a batch as `encodeSeriesBatch` gives it. What the store would refuse does not get into
+   * the stream.
+   */
+  appendReceived(batch: Uint8Array, receivedAtMs: number): Promise<ReceivedResult>;
   /** Greatest timestamp of all samples of derive and the rules so far; 0 when there is none. */
   lastTimestampMs(): number;
+}
+
+/** What of a batch is in the stream and, as far as it can hold that, in the store. */
+export interface ReceivedResult {
+  readonly samples: number;
+  readonly histograms: number;
+  readonly exemplars: number;
+  /** Samples and histograms that were refused, by the store's reason. */
+  readonly refused: ReadonlyMap<string, number>;
 }
 
 interface SeriesStreamSettings {
@@ -54,24 +68,18 @@ export async function openSeriesStream(settings: SeriesStreamSettings): Promise<
     }
   }
 
+  /** Resolves with the labels that rules may look at, and what the store refused. */
   async function append(
-    { mark, writes }: { readonly mark: Uint8Array | undefined; readonly writes: readonly SeriesWrite[] },
+    { payload, writes }: { readonly payload: readonly Uint8Array[]; readonly writes: readonly SeriesWrite[] },
     receivedAtMs: number,
-  ): Promise<void> {
-    const bytes = encodeSeriesBatch(writes);
-    const { offset } = await writer.append({
-      payload: mark === undefined ? [bytes] : [mark, bytes],
-      itemCount: writes.reduce(
-        (sum, { samples, histograms }) => sum + samples.length + (histograms?.length ?? 0),
-        0,
-      ),
-      receivedAtMs,
-    });
-    if (mark === undefined) passTime(writes);
+  ): Promise<IngestResult> {
+    const { samples, histograms } = count(writes);
+    const { offset } = await writer.append({ payload, itemCount: samples + histograms, receivedAtMs });
     // Appends resolve in the order in which they were made, so the head sees them in the order of the stream.
-    const { touched } = head.ingest(writes);
+    const result = head.ingest(writes);
     remember(offset, receivedAtMs);
-    onTouched(touched);
+    onTouched(result.touched);
+    return result;
   }
 
   for (;;) {
@@ -92,8 +100,38 @@ export async function openSeriesStream(settings: SeriesStreamSettings): Promise<
   }
 
   return {
-    append: (writes, receivedAtMs) => append({ mark: undefined, writes }, receivedAtMs),
-    appendForeign: (writes, receivedAtMs) => append({ mark: foreignMark, writes }, receivedAtMs),
+    async append(writes, receivedAtMs) {
+      await append({ payload: [encodeSeriesBatch(writes)], writes }, receivedAtMs);
+      passTime(writes);
+    },
+    async appendForeign(writes, receivedAtMs) {
+      await append({ payload: [foreignMark, encodeSeriesBatch(writes)], writes }, receivedAtMs);
+    },
+    async appendReceived(batch, receivedAtMs) {
+      const { admitted, refused } = head.admit(decodeSeriesBatch(batch));
+      const counts = count(admitted);
+      if (admitted.length === 0) return { ...counts, refused };
+      const bytes = refused.size === 0 ? batch : encodeSeriesBatch(admitted);
+      const result = await append({ payload: [foreignMark, bytes], writes: admitted }, receivedAtMs);
+      const all = new Map<string, number>(refused);
+      for (const [reason, refusedCount] of result.refused) {
+        // The stream has them, and who reads it gets them.
+        if (reason === "native_histogram") continue;
+        all.set(reason, (all.get(reason) ?? 0) + refusedCount);
+        counts.samples -= refusedCount;
+      }
+      return { ...counts, refused: all };
+    },
     lastTimestampMs: () => lastTimestampMs,
   };
+}
+
+function count(writes: readonly SeriesWrite[]): { samples: number; histograms: number; exemplars: number } {
+  const counts = { samples: 0, histograms: 0, exemplars: 0 };
+  for (const { samples, histograms, exemplars } of writes) {
+    counts.samples += samples.length;
+    counts.histograms += histograms?.length ?? 0;
+    counts.exemplars += exemplars.length;
+  }
+  return counts;
 }

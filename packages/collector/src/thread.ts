@@ -18,17 +18,24 @@ type Reply =
       readonly kind: "error";
       readonly message: string;
       readonly code: ErrorCode | undefined;
+      readonly retryAfterMs: number | undefined;
       /** Of the thread that failed; ours would say nothing. */
       readonly stack: string | undefined;
     };
 
+interface CallOptions {
+  /** Aborts when the caller gives up. */
+  readonly signal?: AbortSignal;
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
 /** The methods of another thread. */
 export interface Remote {
   /**
-   * Calls a method there. Arguments and result are copied (shared memory is shared).
+   * Calls a method there. Arguments and result are copied (shared memory is shared); what stands in `transfer` moves there instead.
    * @throws CollectorError as the method threw it; Error when the thread is gone.
    */
-  call<T>(method: string, params?: unknown, signal?: AbortSignal): Promise<T>;
+  call<T>(method: string, params?: unknown, options?: CallOptions): Promise<T>;
 }
 
 /** Answers calls that come in on a port. Each handler gets the parameters and a cheap test of cancellation. */
@@ -41,10 +48,10 @@ export function serveCalls(port: MessagePort, handlers: Readonly<Record<string, 
       const value = await handler(params as never, () => Atomics.load(flag, 0) === 1);
       port.postMessage({ id, kind: "value", value } satisfies Reply);
     } catch (error) {
-      const code = error instanceof CollectorError ? error.code : undefined;
+      const { code, retryAfterMs } = error instanceof CollectorError ? error : {};
       const message = error instanceof Error ? error.message : String(error);
       const stack = error instanceof Error ? error.stack : undefined;
-      port.postMessage({ id, kind: "error", message, code, stack } satisfies Reply);
+      port.postMessage({ id, kind: "error", message, code, retryAfterMs, stack } satisfies Reply);
     }
   };
   port.on("message", (call: Call) => void answer(call));
@@ -70,7 +77,8 @@ export function connectThread(worker: Worker): Remote {
   worker.on("error", (error: Error) => end(`the thread failed: ${error.message}`));
   worker.on("exit", () => end("the thread has ended"));
   return {
-    async call<T>(method: string, params: unknown = {}, signal?: AbortSignal): Promise<T> {
+    async call<T>(method: string, params: unknown = {}, options: CallOptions = {}): Promise<T> {
+      const { signal, transfer = [] } = options;
       if (endedBecause !== undefined) throw new Error(endedBecause);
       const id = nextId;
       nextId += 1;
@@ -81,7 +89,7 @@ export function connectThread(worker: Worker): Remote {
       try {
         return await new Promise<T>((resolve, reject) => {
           waiting.set(id, { resolve, reject });
-          worker.postMessage({ id, method, params, cancelled } satisfies Call);
+          worker.postMessage({ id, method, params, cancelled } satisfies Call, [...transfer]);
         });
       } finally {
         signal?.removeEventListener("abort", cancel);
@@ -90,8 +98,11 @@ export function connectThread(worker: Worker): Remote {
   };
 }
 
-function errorOf({ code, message, stack }: Extract<Reply, { kind: "error" }>): Error {
-  const error = code === undefined ? new Error(message) : new CollectorError(code, message);
+function errorOf({ code, message, retryAfterMs, stack }: Extract<Reply, { kind: "error" }>): Error {
+  const error =
+    code === undefined
+      ? new Error(message)
+      : new CollectorError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
   if (stack !== undefined) error.stack = stack;
   return error;
 }

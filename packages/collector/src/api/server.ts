@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:net";
 import { Server as TlsServer, type TlsOptions, type TLSSocket } from "node:tls";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -30,6 +31,14 @@ export interface Page {
   readonly body: string;
 }
 
+export interface PushAddress {
+  readonly path: string;
+  /** Undefined while nothing can be taken: before the stages have started, and when they stop. */
+  readonly endpoint: () =>
+    | ((request: IncomingMessage, response: ServerResponse) => Promise<void>)
+    | undefined;
+}
+
 export interface ApiSettings {
   readonly host: string;
   readonly port: number;
@@ -44,6 +53,8 @@ export interface ApiSettings {
   /** The exposition of every thread's metrics. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly pages: readonly Page[];
+  /** Addresses to which other programs push; each reads the request and answers it by itself. */
+  readonly push?: readonly PushAddress[];
   readonly log: Log;
 }
 
@@ -95,6 +106,7 @@ export function createApi(settings: ApiSettings): Api {
     guarded.addHook("onRequest", async (request, reply) => requireToken(request, reply, settings.tokens()));
     if (identity?.clientCa !== undefined) guarded.addHook("onRequest", requireCertificate);
     serveData(guarded, settings);
+    guarded.register(async (pushed) => servePush(pushed, settings));
     for (const page of settings.pages) {
       guarded.get(page.path, (_request, reply) => reply.type(page.contentType).send(page.body));
     }
@@ -168,6 +180,26 @@ function serveData(server: FastifyInstance, { answer, metrics }: ApiSettings): v
           return await send(reply, failureOf(error));
         }
       },
+    });
+  }
+}
+
+/** Bodies here have other limits than forms, and are read where these are known. */
+function servePush(server: FastifyInstance, { push = [], log }: ApiSettings): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("*", (_request, _stream, done) => done(null));
+  for (const { path, endpoint } of push) {
+    server.post(path, (request, reply) => {
+      const handle = endpoint();
+      if (handle === undefined) {
+        void send(reply.header("retry-after", "1"), failure("unavailable", "the stages are not running"));
+        return;
+      }
+      reply.hijack();
+      handle(request.raw, reply.raw).catch((error: unknown) => {
+        log.error("answering a request failed", { path, error });
+        reply.raw.destroy();
+      });
     });
   }
 }

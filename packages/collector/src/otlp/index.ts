@@ -1,6 +1,8 @@
 export { decodeRequest, type Plain } from "./decode.ts";
 export { encodeRequest } from "./encode.ts";
 export { countItems, inspectRequest, type Inspection } from "./inspect.ts";
+export { decodeRemoteWrite, type RemoteWriteRequest, type RemoteWriteVersion } from "./remote-write.ts";
+export type { FamilyMetadata } from "./remote-write-v1.ts";
 export type { ResourceScan } from "./resource-scan.ts";
 export {
   encodeExportResponse,
@@ -16,8 +18,8 @@ export type { OtlpSignal } from "./schema.ts";
 export { decodeSeriesBatch } from "./series-decode.ts";
 export { encodeSeriesBatch } from "./series-encode.ts";
 export { foreignMark, isForeign } from "./series-origin.ts";
-export { compressSnappy, uncompressSnappy } from "./snappy.ts";
 export { mergeSeriesBatches, type WriteCounts } from "./series-merge.ts";
 export { encodeMetadataV1 } from "./series-v1-metadata.ts";
 export { encodeWriteRequestV1 } from "./series-v1.ts";
+export { compressSnappy, snappyContentSizeBytes, uncompressSnappy } from "./snappy.ts";
 export { transcodeJson } from "./transcode-json.ts";

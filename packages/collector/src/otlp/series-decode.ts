@@ -6,6 +6,7 @@ import {
   type SeriesWrite,
 } from "../model/index.ts";
 import {
+  fieldCreated,
   fieldExemplarLabels,
   fieldExemplars,
   fieldExemplarTimestamp,
@@ -28,11 +29,13 @@ import {
 } from "./series-fields.ts";
 import { decodeHistogram } from "./series-histogram-decode.ts";
 import { invalidSeries } from "./series-record.ts";
+import { decodeText } from "./text.ts";
 import { WireCursor, wireFixed64, wireVarint } from "./wire.ts";
 
 /**
  * Reads what `encodeSeriesBatch` wrote, and any remote write 2.0 request.
- * Of the start timestamps of a series' samples and histograms the last one is given.
+ * A series whose samples have several start timestamps, or histograms among them, comes as several writes in its order.
+ * Text that is no UTF-8 is U+FFFF.
  * @throws CollectorError QUARTET_SERIES_INVALID
  */
 export function decodeSeriesBatch(bytes: Uint8Array): readonly SeriesWrite[] {
@@ -53,7 +56,7 @@ function decodeBatch(bytes: Uint8Array): SeriesWrite[] {
     const field = cursor.tag(bytes.length);
     if (field === fieldSymbols) {
       cursor.content(bytes.length);
-      symbols.push(buffer.toString("utf8", cursor.start, cursor.end));
+      symbols.push(decodeText(buffer, cursor.start, cursor.end));
     } else if (field === fieldTimeSeries) {
       cursor.content(bytes.length);
       ranges.push(cursor.start, cursor.end);
@@ -64,20 +67,30 @@ function decodeBatch(bytes: Uint8Array): SeriesWrite[] {
   const writes: SeriesWrite[] = [];
   for (let index = 0; index < ranges.length; index += 2) {
     cursor.position = ranges[index]!;
-    writes.push(decodeSeries(cursor, ranges[index + 1]!, symbols));
+    decodeSeries(cursor, { end: ranges[index + 1]!, symbols, into: writes });
   }
   return writes;
 }
 
 type Symbols = readonly string[];
 
-function decodeSeries(cursor: WireCursor, end: number, symbols: Symbols): SeriesWrite {
+/** Samples in a row that began at the same time and are of one kind. */
+interface Run {
+  readonly startMs: number;
+  readonly samples: SampleWrite[];
+  /** Mostly there is none: one shape for all that have no histograms. */
+  readonly histograms?: HistogramWrite[];
+}
+
+function decodeSeries(
+  cursor: WireCursor,
+  { end, symbols, into }: { readonly end: number; readonly symbols: Symbols; readonly into: SeriesWrite[] },
+): void {
   const labels: string[] = [];
-  const samples: SampleWrite[] = [];
-  let histograms: HistogramWrite[] | undefined;
+  const runs: Run[] = [];
   const exemplars: Exemplar[] = [];
   const metadata = { type: 0, help: 0, unit: 0 };
-  let startTimestampMs = 0;
+  let createdMs = 0;
   while (cursor.position < end) {
     switch (cursor.tag(end)) {
       case fieldLabels:
@@ -85,15 +98,16 @@ function decodeSeries(cursor: WireCursor, end: number, symbols: Symbols): Series
         break;
       case fieldSamples: {
         const { startMs, ...sample } = decodeSample(cursor, cursor.enter(end));
-        samples.push(sample);
-        if (startMs !== 0) startTimestampMs = startMs;
+        const run = runs.at(-1);
+        if (run?.startMs === startMs && run.histograms === undefined) run.samples.push(sample);
+        else runs.push({ startMs, samples: [sample] });
         break;
       }
       case fieldHistograms: {
         const { startMs, write } = decodeHistogram(cursor, cursor.enter(end));
-        histograms ??= [];
-        histograms.push(write);
-        if (startMs !== 0) startTimestampMs = startMs;
+        const run = runs.at(-1);
+        if (run?.startMs === startMs && run.histograms !== undefined) run.histograms.push(write);
+        else runs.push({ startMs, samples: [], histograms: [write] });
         break;
       }
       case fieldExemplars:
@@ -102,21 +116,28 @@ function decodeSeries(cursor: WireCursor, end: number, symbols: Symbols): Series
       case fieldMetadata:
         decodeMetadata(cursor, cursor.enter(end), metadata);
         break;
+      case fieldCreated:
+        createdMs = cursor.int64Field(end);
+        break;
       default:
         cursor.skip(end);
     }
   }
-  return {
+  if (runs.length === 0) runs.push({ startMs: 0, samples: [] });
+  const described = {
     labels: pairs(labels),
     type: metricTypes[metadata.type] ?? "unknown",
     help: symbolAt(symbols, metadata.help),
     unit: symbolAt(symbols, metadata.unit),
-    startTimestampMs,
-    samples,
-    // Mostly there is none: one shape for all that have no histograms.
-    ...(histograms === undefined ? {} : { histograms }),
-    exemplars,
   };
+  for (const [index, { startMs, ...run }] of runs.entries()) {
+    into.push({
+      ...described,
+      startTimestampMs: startMs === 0 ? createdMs : startMs,
+      ...run,
+      exemplars: index === runs.length - 1 ? exemplars : [],
+    });
+  }
 }
 
 function pairs(labels: Labels): Labels {

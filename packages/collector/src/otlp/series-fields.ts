@@ -27,6 +27,8 @@ export const fieldSamples = 2;
 export const fieldHistograms = 3;
 export const fieldExemplars = 4;
 export const fieldMetadata = 5;
+/** When all of the series began: of drafts before 2.0-rc.4, and still sent. */
+export const fieldCreated = 6;
 export const fieldSampleValue = 1;
 export const fieldSampleTimestamp = 2;
 export const fieldSampleStart = 3;

@@ -12,7 +12,7 @@ export function compressSnappy(bytes: Uint8Array): Buffer {
  * @see Snappy format description, "Preamble"
  */
 export function uncompressSnappy(bytes: Uint8Array, sizeBytesMax: number): Buffer {
-  const sizeBytes = contentSizeBytes(bytes);
+  const sizeBytes = snappyContentSizeBytes(bytes);
   if (sizeBytes > sizeBytesMax) {
     throw new CollectorError(
       "QUARTET_OTLP_TOO_LARGE",
@@ -26,8 +26,9 @@ export function uncompressSnappy(bytes: Uint8Array, sizeBytesMax: number): Buffe
   }
 }
 
-/** A varint of 32 bits. */
-function contentSizeBytes(bytes: Uint8Array): number {
+/** How large the content of a block is, by its own word. @throws CollectorError QUARTET_SNAPPY_INVALID */
+export function snappyContentSizeBytes(bytes: Uint8Array): number {
+  // A varint of 32 bits.
   let sizeBytes = 0;
   for (let index = 0; index < 5; index += 1) {
     const byte = bytes[index];

@@ -14,3 +14,10 @@ export function isAscii(bytes: Uint8Array, view: DataView, start: number, end: n
 export function isText(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
   return isAscii(bytes, view, start, end) || isUtf8(bytes.subarray(start, end));
 }
+
+/** The text; U+FFFF, which is no character, where the bytes are no UTF-8. Both ends must lie inside `bytes`. */
+export function decodeText(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString("utf8", start, end);
+  // What cannot be decoded becomes U+FFFD, which may also have been sent.
+  return text.includes("\uFFFD") && !isUtf8(bytes.subarray(start, end)) ? "\uFFFF" : text;
+}

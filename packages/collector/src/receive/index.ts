@@ -1,1 +1,3 @@
 export { createOtlpReceiver, type OtlpReceiver, type ReceiverSettings } from "./receiver.ts";
+export { createPushEndpoints, type PushEndpoints } from "./foreign/endpoints.ts";
+export type { SeriesAppended } from "./foreign/remote-write.ts";

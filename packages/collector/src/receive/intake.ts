@@ -72,12 +72,15 @@ export function createIntake({ append, clock, metrics, log }: IntakeSettings): I
 }
 
 /** What a failure means to the client. */
-function refusalOf(error: unknown): Refusal {
+export function refusalOf(error: unknown): Refusal {
   const unexpected = refuse("internal", "the collector failed; its log says why");
   if (!(error instanceof CollectorError)) return unexpected;
   const { code, message, retryAfterMs = retryAfterDefaultMs } = error;
   if (code === "QUARTET_OTLP_INVALID") return refuse("undecodable", message);
+  if (code === "QUARTET_SNAPPY_INVALID" || code === "QUARTET_SERIES_INVALID")
+    return refuse("undecodable", message);
   if (code === "QUARTET_RECORD_TOO_LARGE") return refuse("too_large", `${message}; send smaller batches`);
+  if (code === "QUARTET_OTLP_TOO_LARGE") return refuse("too_large", message);
   if (code === "QUARTET_JOURNAL_FULL") return refuse("journal_full", message, retryAfterMs);
   if (code === "QUARTET_JOURNAL_UNAVAILABLE") return refuse("journal_unavailable", message, retryAfterMs);
   return unexpected;

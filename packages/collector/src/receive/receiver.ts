@@ -13,6 +13,7 @@ import { createAdmission } from "./admission.ts";
 import { createBudget } from "./budget.ts";
 import { createCors } from "./cors.ts";
 import { createDoor, type Address } from "./door.ts";
+import type { Shared } from "./foreign/endpoint.ts";
 import { createGrpcHandler, isGrpc } from "./grpc.ts";
 import { createHttpHandler, type HttpResponse } from "./http.ts";
 import { createIntake } from "./intake.ts";
@@ -46,6 +47,8 @@ export interface ReceiverSettings {
 }
 
 export interface OtlpReceiver {
+  /** What other protocols share with OTLP: limits, memory, journal and counters. */
+  readonly shared: Shared;
   /** Resolves with host:port of every listener, port 0 replaced. @throws CollectorError QUARTET_ADDRESS_IN_USE */
   start(): Promise<readonly string[]>;
   /** Accepts nothing new, waits for what is under way until the deadline, then cuts it off. Safe to call twice, and without `start`. */
@@ -165,6 +168,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
   });
 
   return {
+    shared: { ...handlerSettings, limiter, log },
     async start() {
       const addresses = await door.open();
       // A server that never listens itself begins to watch for slow clients only when it is told that it listens.

@@ -9,6 +9,7 @@ import {
   type SeriesWrite,
 } from "../model/index.ts";
 import type { Telemetry } from "../telemetry/index.ts";
+import { admit, type Admission } from "./admission.ts";
 import { createArena } from "./arena.ts";
 import { createCatalogueWriter } from "./catalogue-writer.ts";
 import { createChainWriter } from "./chain.ts";
@@ -65,6 +66,8 @@ export interface HeadWriter {
    * A sample that is there already is passed over, so a record may be ingested twice. Never throws for what is in `writes`.
    */
   ingest(writes: readonly SeriesWrite[]): IngestResult;
+  /** What `ingest` would take of these writes at this moment; changes nothing. A sample that differs from one at its time is seen only there. */
+  admit(writes: readonly SeriesWrite[]): Admission;
   /** Timestamp of the last sample of exactly this series; undefined when the head does not know it. */
   lastSampleMs(labels: Labels): number | undefined;
   /** What another thread opens with `openHeadReader`; may be posted any number of times. */
@@ -75,6 +78,8 @@ interface HeadSeries {
   readonly slot: number;
   readonly generation: number;
   readonly labels: Labels;
+  /** Its metric's type, help or unit was told. */
+  isDescribed: boolean;
 }
 
 const defaultArenaBytesMax = 1024 ** 3;
@@ -92,14 +97,13 @@ const sweepSeriesMin = 500;
  */
 export function createHead(settings: HeadSettings): HeadWriter & Queryable {
   const { retentionMs, seriesMax, clock, telemetry } = settings;
+  const { outOfOrderWindowMs = defaultOutOfOrderWindowMs } = settings;
   const arenaBytesMax = settings.arenaBytesMax ?? defaultArenaBytesMax;
   const catalogueBytesMax = settings.catalogueBytesMax ?? defaultCatalogueBytesMax;
   const shared = createHandle({ seriesMax, arenaBytesMax, catalogueBytesMax });
   const views = new HeadViews(shared);
   const arena = createArena(views);
-  const chains = createChainWriter(views, arena, {
-    outOfOrderWindowMs: settings.outOfOrderWindowMs ?? defaultOutOfOrderWindowMs,
-  });
+  const chains = createChainWriter(views, arena, { outOfOrderWindowMs });
   const exemplarChains = createExemplarWriter(views, arena);
   const byKey = new Map<string, HeadSeries>();
   const bySlot: (HeadSeries | undefined)[] = [];
@@ -155,7 +159,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
       freeSlots.push(slot);
       return "memory_limit";
     }
-    const series = { slot, generation, labels: added };
+    const series = { slot, generation, labels: added, isDescribed: false };
     byKey.set(key, series);
     bySlot[slot] = series;
     return series;
@@ -223,7 +227,6 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
           continue;
         }
         series = added;
-        describe(write);
       }
       staged.timestampMs = timestampMs;
       stageValue(staged, value, isStale === true);
@@ -232,6 +235,8 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
       else if (outcome !== "present") refuse(outcome);
     }
     if (series === undefined) return stored;
+    // A sender of remote write 1.0 tells it later than the samples.
+    if (!series.isDescribed) series.isDescribed = describe(write);
     if (write.startTimestampMs > 0) {
       views.slotsAsFloats[series.slot * slotFloats + slotStartFloat] = write.startTimestampMs;
     }
@@ -242,15 +247,28 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
     return stored;
   }
 
-  function describe({ labels, type, help, unit }: SeriesWrite): void {
-    if (type === "unknown" && help === "" && unit === "") return;
+  /** False when the write has nothing to say of its metric. */
+  function describe({ labels, type, help, unit }: SeriesWrite): boolean {
+    if (type === "unknown" && help === "" && unit === "") return false;
     catalogue.describe(metricFamilyName(labelValue(labels, metricNameLabel), type), { type, help, unit });
+    return true;
   }
 
   const reader = openHeadReader(shared);
   return {
     ...reader,
     handle: () => shared,
+    admit: (writes) =>
+      admit(writes, {
+        lastMs(key) {
+          const series = byKey.get(key);
+          return series === undefined ? undefined : chains.lastMs(series.slot);
+        },
+        areValid,
+        room: seriesMax - byKey.size,
+        cutoffMs: clock.nowMs() - retentionMs,
+        outOfOrderWindowMs,
+      }),
     lastSampleMs(labels) {
       const series = byKey.get(labelsKey(labels));
       const lastMs = series === undefined ? -Infinity : chains.lastMs(series.slot);

@@ -1,0 +1,119 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../../model/index.ts";
+import { snappyContentSizeBytes, uncompressSnappy } from "../../otlp/index.ts";
+import type { Log } from "../../telemetry/index.ts";
+import type { Admission } from "../admission.ts";
+import { readBody, refuseTooLarge } from "../body.ts";
+import type { Budget, Reservation } from "../budget.ts";
+import { refusalOf, type Intake } from "../intake.ts";
+import { refuse, type Refusal } from "../outcome.ts";
+import type { RateLimiter } from "../rate-limit.ts";
+import type { ReceiveMetrics } from "../telemetry.ts";
+import { encodingOf, type ForeignAnswer, type ForeignProtocol } from "./protocol.ts";
+
+/** What every protocol at the door shares with OTLP. */
+export interface Shared {
+  /** Bound of one request after decompression. */
+  readonly requestSizeBytesMax: number;
+  /** How long a body may take to arrive. */
+  readonly requestTimeoutMs: number;
+  readonly budget: Budget;
+  readonly intake: Intake;
+  readonly admission: Admission;
+  readonly limiter: RateLimiter;
+  readonly metrics: ReceiveMetrics;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Clients are then asked to open no further request on their connection. */
+  readonly isStopping: () => boolean;
+}
+
+/** Answers one request; never rejects. */
+export type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** How long the rest of a refused request is read and thrown away, as a client that still sends may not hear the answer. */
+const drainMs = 1_000;
+
+/** One address of a foreign protocol: its requests pass the same limits as OTLP's. */
+export function createEndpoint(protocol: ForeignProtocol, admission: Admission, shared: Shared): Endpoint {
+  const { requestSizeBytesMax, budget, metrics, clock, log } = shared;
+
+  function refuseEarly({ headers }: IncomingMessage): Refusal | undefined {
+    const refusal = protocol.refuseEarly(headers);
+    if (refusal !== undefined) return refusal;
+    return Number(headers["content-length"] ?? 0) > requestSizeBytesMax
+      ? refuseTooLarge(requestSizeBytesMax)
+      : undefined;
+  }
+
+  /** Counts what it will be before it is made. */
+  function unpack(bytes: Buffer, reservation: Reservation): Buffer | Refusal {
+    const sizeBytes = snappyContentSizeBytes(bytes);
+    if (sizeBytes <= requestSizeBytesMax && !reservation.grow(sizeBytes)) {
+      const message = "requests under way take all the memory there is for them";
+      return refuse("memory_full", message, budget.retryAfterMs());
+    }
+    return uncompressSnappy(bytes, requestSizeBytesMax);
+  }
+
+  async function answer(
+    request: IncomingMessage,
+    reservation: Reservation,
+  ): Promise<ForeignAnswer | Refusal> {
+    const { headers } = request;
+    const early = refuseEarly(request);
+    if (early !== undefined) return early;
+    const admitted = admission.admit(headers, request.socket, "as Authorization: Bearer …");
+    if (admitted.kind === "refused") return admitted;
+    const isSnappy = protocol.isSnappy(headers);
+    const body = await readBody(request, {
+      encoding: isSnappy ? "identity" : encodingOf(headers),
+      sizeBytesMax: requestSizeBytesMax,
+      budget,
+      reservation,
+      timeoutMs: shared.requestTimeoutMs,
+      clock,
+    });
+    if (body.kind === "refused") return body;
+    try {
+      const bytes = isSnappy ? unpack(body.bytes, reservation) : body.bytes;
+      if ("kind" in bytes) return bytes;
+      admitted.spend(bytes.length);
+      return await protocol.accept(bytes, headers);
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal.reason === "internal")
+        log.error("a request could not be taken", { protocol: protocol.name, error });
+      return refusal;
+    }
+  }
+
+  /** Reads on for a moment after a refusal, so that a client that still sends hears the answer; a client that goes on is cut off. */
+  function drain(request: IncomingMessage): void {
+    const cancel = clock.setTimer(() => {
+      metrics.cutConnections.add({ reason: "refused" });
+      request.destroy();
+    }, drainMs);
+    request.once("end", cancel).once("close", cancel);
+    request.resume();
+  }
+
+  return async (request, response) => {
+    const reservation = budget.open();
+    const outcome = await answer(request, reservation).finally(() => reservation.release());
+    const isRefused = outcome.kind === "refused";
+    const { status, headers, body } = isRefused ? protocol.answerRefusal(outcome) : outcome;
+    const { name, signal } = protocol;
+    metrics.requests.add({ signal, protocol: name, code: String(status) });
+    if (isRefused) metrics.refusedRequests.add({ signal, reason: outcome.reason });
+    if (response.destroyed) return;
+    const isSlow = isRefused && outcome.reason === "slow";
+    response.writeHead(status, {
+      ...headers,
+      ...(isSlow || shared.isStopping() ? { connection: "close" } : {}),
+    });
+    response.end(body);
+    if (isSlow) response.once("finish", () => request.destroy());
+    else if (!request.complete) drain(request);
+  };
+}

@@ -1,0 +1,64 @@
+import { labelsKey, type Labels, type SeriesWrite } from "../model/index.ts";
+import type { RefusalReason } from "./head-writer.ts";
+
+/** What the head would take of a batch. */
+export interface Admission {
+  /** The writes without what would be refused; the same list when nothing would be. */
+  readonly admitted: readonly SeriesWrite[];
+  readonly refused: ReadonlyMap<RefusalReason, number>;
+}
+
+/** What the head looks like to somebody who wants in. */
+interface AdmissionView {
+  /** Timestamp of a series' last sample, by key; undefined when the head does not know it. */
+  readonly lastMs: (key: string) => number | undefined;
+  readonly areValid: (labels: Labels) => boolean;
+  /** How many series there is room for. */
+  readonly room: number;
+  /** Samples before it are too old. */
+  readonly cutoffMs: number;
+  readonly outOfOrderWindowMs: number;
+}
+
+/** Tells what would be refused, as far as that can be known without looking at samples that are there already. */
+export function admit(writes: readonly SeriesWrite[], view: AdmissionView): Admission {
+  const refused = new Map<RefusalReason, number>();
+  const refuse = (reason: RefusalReason, count: number) =>
+    refused.set(reason, (refused.get(reason) ?? 0) + count);
+  const isNew = new Set<string>();
+  const admitted: SeriesWrite[] = [];
+  for (const write of writes) {
+    const key = labelsKey(write.labels);
+    const lastMs = view.lastMs(key);
+    if (lastMs === undefined && !isNew.has(key)) {
+      const reason = reasonAgainst(write.labels, isNew.size, view);
+      if (reason !== undefined) {
+        refuse(reason, write.samples.length + (write.histograms?.length ?? 0));
+        continue;
+      }
+      if (write.samples.length > 0) isNew.add(key);
+    }
+    const oldestMs = (lastMs ?? -Infinity) - view.outOfOrderWindowMs;
+    if (write.samples.every(({ timestampMs }) => timestampMs >= Math.max(view.cutoffMs, oldestMs))) {
+      admitted.push(write);
+      continue;
+    }
+    const samples = write.samples.filter(({ timestampMs }) => {
+      const isTooOld = timestampMs < view.cutoffMs;
+      if (!isTooOld && timestampMs >= oldestMs) return true;
+      refuse(isTooOld ? "too_old" : "out_of_order", 1);
+      return false;
+    });
+    if (samples.length > 0) admitted.push({ ...write, samples });
+  }
+  return { admitted: refused.size === 0 ? writes : admitted, refused };
+}
+
+function reasonAgainst(
+  labels: Labels,
+  newCount: number,
+  { areValid, room }: AdmissionView,
+): RefusalReason | undefined {
+  if (!areValid(labels)) return "invalid_labels";
+  return newCount >= room ? "series_limit" : undefined;
+}
