@@ -4,15 +4,17 @@ import {
   createExporter,
   createHttpTransport,
   createOtlpHttpBackEnd,
+  createRemoteWriteBackEnd,
   exporterConsumer,
   signalUrl,
   streamOfSignal,
+  writeUrl,
   type BackEnd,
   type Signal,
   type Transport,
 } from "./export/index.ts";
 import { openDeadLetters, openStreamReader, type JournalShared } from "./journal/index.ts";
-import { systemClock, type AccountingReader, type DeadLetters } from "./model/index.ts";
+import { labelsFromRecord, systemClock, type AccountingReader, type DeadLetters } from "./model/index.ts";
 import { createLog, createTelemetry } from "./telemetry/index.ts";
 import { serveCalls } from "./thread.ts";
 
@@ -85,6 +87,16 @@ function createBackEnd(config: ExporterConfig, signal: Signal, transport: Transp
     case "otlp_http": {
       const url = signalUrl(name, endpoint, signal);
       return createOtlpHttpBackEnd({ url, compression: config.compression, transport, clock });
+    }
+    case "prometheus_remote_write": {
+      const externalLabels = labelsFromRecord(config.externalLabels);
+      return createRemoteWriteBackEnd({
+        url: writeUrl(name, endpoint),
+        externalLabels,
+        transport,
+        clock,
+        log,
+      });
     }
   }
 }

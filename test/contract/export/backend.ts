@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { uncompressSnappy } from "../../../packages/collector/src/otlp/index.ts";
 
 export interface ReceivedRequest {
   readonly path: string;
@@ -63,8 +64,20 @@ async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
   const raw = Buffer.concat(chunks);
   const { headers } = request;
   const encoding = headers["content-encoding"];
-  const body = encoding === "gzip" ? gunzipSync(raw) : encoding === "zstd" ? zstdDecompressSync(raw) : raw;
-  return { path: request.url ?? "", headers, body };
+  return { path: request.url ?? "", headers, body: decompress(raw, encoding ?? "identity") };
+}
+
+function decompress(raw: Buffer, encoding: string): Buffer {
+  switch (encoding) {
+    case "gzip":
+      return gunzipSync(raw);
+    case "zstd":
+      return zstdDecompressSync(raw);
+    case "snappy":
+      return uncompressSnappy(raw, 64 * 1024 * 1024);
+    default:
+      return raw;
+  }
 }
 
 function reply(response: ServerResponse, answer: Answer): void {

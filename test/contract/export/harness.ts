@@ -18,6 +18,7 @@ import {
   createHttpTransport,
   createOtlpHttpBackEnd,
   exporterConsumer,
+  type BackEnd,
   signalUrl,
   type Compression,
   type Exporter,
@@ -95,6 +96,13 @@ export interface HarnessOptions extends Partial<ExporterOptions> {
   readonly compression?: Compression;
   readonly headers?: Readonly<Record<string, string>>;
   readonly transport?: Transport;
+  /** Another kind of back end than OTLP/HTTP. */
+  readonly openBackEnd?: (given: {
+    readonly endpoint: string;
+    readonly transport: Transport;
+    readonly clock: Clock;
+    readonly log: Log;
+  }) => BackEnd;
 }
 
 /** A transport that is configured no further than the test wants. */
@@ -164,6 +172,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     name: "jaeger",
     signals: ["traces"],
     createBackEnd: (signal) =>
+      options.openBackEnd?.({ endpoint, transport, clock, log }) ??
       createOtlpHttpBackEnd({ url: signalUrl("jaeger", endpoint, signal), compression, transport, clock }),
     readers: { traces: reader },
     deadLetters: { traces: deadLetters },

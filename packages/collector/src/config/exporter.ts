@@ -30,8 +30,14 @@ interface OtlpHttpExporterConfig extends ExporterCommon {
   readonly compression: "none" | "gzip" | "zstd";
 }
 
+interface RemoteWriteExporterConfig extends ExporterCommon {
+  readonly type: "prometheus_remote_write";
+  /** Put on every series that has no label of that name. */
+  readonly externalLabels: Readonly<Record<string, string>>;
+}
+
 /** One entry of `export`; `type` says which back end it speaks to. */
-export type ExporterConfig = OtlpHttpExporterConfig;
+export type ExporterConfig = OtlpHttpExporterConfig | RemoteWriteExporterConfig;
 
 interface RawCommon {
   readonly endpoint: string;
@@ -51,7 +57,12 @@ interface RawCommon {
   readonly timeout: string;
 }
 
-type Own<T> = T extends ExporterConfig ? Omit<T, keyof RawCommon | "name" | "timeoutMs"> : never;
+type Own<T> = T extends ExporterConfig
+  ? Omit<T, keyof RawCommon | "name" | "timeoutMs" | "externalLabels"> &
+      (T extends RemoteWriteExporterConfig
+        ? { readonly external_labels: Readonly<Record<string, string>> }
+        : unknown)
+  : never;
 
 /** An exporter as it stands in the file, defaults filled in. */
 export type RawExporter = RawCommon & Own<ExporterConfig>;
@@ -86,8 +97,7 @@ export function findExporterProblems({ endpoint, auth, tls, proxy }: RawExporter
 
 export function convertExporter(name: string, raw: RawExporter): ExporterConfig {
   const { timeout, auth, tls, proxy, ...exporter } = raw;
-  return {
-    ...exporter,
+  const common = {
     name,
     auth: convertAuth(auth),
     tls: {
@@ -100,6 +110,9 @@ export function convertExporter(name: string, raw: RawExporter): ExporterConfig 
     proxy: proxy ?? undefined,
     timeoutMs: parseDurationMs(timeout)!,
   };
+  if (exporter.type !== "prometheus_remote_write") return { ...exporter, ...common };
+  const { external_labels: externalLabels, ...own } = exporter;
+  return { ...own, ...common, externalLabels };
 }
 
 function convertAuth(auth: RawExporter["auth"]): ExporterAuth {
@@ -190,6 +203,21 @@ export const exporterSchema: object = {
       },
       signals: signals("traces", "logs", "metrics"),
       compression: { enum: ["none", "gzip", "zstd"], default: "none" },
+    }),
+    ofType("prometheus_remote_write", {
+      endpoint: {
+        type: "string",
+        format: "http-url",
+        description: "Where samples are written to, as in http://127.0.0.1:9090/api/v1/write.",
+      },
+      signals: signals("metrics"),
+      external_labels: {
+        type: "object",
+        propertyNames: { pattern: "^[a-zA-Z_][a-zA-Z0-9_]*$" },
+        additionalProperties: { type: "string", minLength: 1 },
+        default: {},
+        description: "Put on every series that has no label of that name.",
+      },
     }),
   ],
 };

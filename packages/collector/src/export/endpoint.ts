@@ -7,30 +7,46 @@ import type { Signal } from "./signal.ts";
  * @see OTLP specification, "OTLP/HTTP Request"
  */
 export function signalUrl(exporter: string, endpoint: string, signal: Signal): URL {
-  const key = `export.${exporter}.endpoint`;
+  const { url, refuse } = parseEndpoint(exporter, endpoint, "http://127.0.0.1:4318");
+  if (url.search !== "") throw refuse(`${JSON.stringify(endpoint)} has a part behind "?"; leave it off`);
+  if (/\/v1\/(traces|logs|metrics)\/?$/.test(url.pathname)) {
+    throw refuse(`leave ${url.pathname} off; the path of each signal is appended`);
+  }
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/${signal}`;
+  return url;
+}
+
+/**
+ * The address that remote write posts to, which has its path and may have a query.
+ * @throws CollectorError QUARTET_CONFIG_INVALID naming the key `export.<name>.endpoint`.
+ */
+export function writeUrl(exporter: string, endpoint: string): URL {
+  const example = "http://127.0.0.1:9090/api/v1/write";
+  const { url, refuse } = parseEndpoint(exporter, endpoint, example);
+  if (url.pathname === "/") {
+    throw refuse(`${JSON.stringify(endpoint)} has no path; write it like ${example}`);
+  }
+  return url;
+}
+
+function parseEndpoint(
+  exporter: string,
+  endpoint: string,
+  example: string,
+): { readonly url: URL; readonly refuse: (problem: string) => CollectorError } {
   const refuse = (problem: string): CollectorError =>
-    new CollectorError("QUARTET_CONFIG_INVALID", `${key}: ${problem}`);
-  const example = `write it like http://127.0.0.1:4318`;
-  if (!URL.canParse(endpoint)) throw refuse(`${JSON.stringify(endpoint)} is no address; ${example}`);
+    new CollectorError("QUARTET_CONFIG_INVALID", `export.${exporter}.endpoint: ${problem}`);
+  const text = JSON.stringify(endpoint);
+  if (!URL.canParse(endpoint)) throw refuse(`${text} is no address; write it like ${example}`);
   const url = new URL(endpoint);
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw refuse(
-      `${JSON.stringify(endpoint)} begins with ${url.protocol} instead of http: or https:; ${example}`,
-    );
+    throw refuse(`${text} begins with ${url.protocol} instead of http: or https:; write it like ${example}`);
   }
   if (url.username !== "" || url.password !== "") {
     throw refuse(
       `a user and password do not belong into the address; put them into export.${exporter}.headers`,
     );
   }
-  if (url.search !== "" || url.hash !== "") {
-    throw refuse(
-      `${JSON.stringify(endpoint)} has a part behind "${url.search === "" ? "#" : "?"}"; leave it off`,
-    );
-  }
-  if (/\/v1\/(traces|logs|metrics)\/?$/.test(url.pathname)) {
-    throw refuse(`leave ${url.pathname} off; the path of each signal is appended`);
-  }
-  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/${signal}`;
-  return url;
+  if (url.hash !== "") throw refuse(`${text} has a part behind "#"; leave it off`);
+  return { url, refuse };
 }

@@ -1,6 +1,6 @@
 export type { BackEnd, Shipment, UndecodableRecord } from "./back-end.ts";
 export type { Compression } from "./compress.ts";
-export { signalUrl } from "./endpoint.ts";
+export { signalUrl, writeUrl } from "./endpoint.ts";
 export {
   createExporter,
   type Exporter,
@@ -8,6 +8,7 @@ export {
   type ExporterSignalStatus,
 } from "./exporter.ts";
 export { createOtlpHttpBackEnd, type OtlpHttpSettings } from "./otlp-http.ts";
+export { createRemoteWriteBackEnd, type RemoteWriteSettings } from "./remote-write.ts";
 export { exporterConsumer, streamOfSignal, type ExporterType, type Signal } from "./signal.ts";
 export {
   createHttpTransport,
