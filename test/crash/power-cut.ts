@@ -1,7 +1,9 @@
 import {
   createJournalShared,
+  openQuarantine,
   openStreamReader,
   openStreamWriter,
+  readDeadLetters,
   readSegments,
 } from "../../packages/collector/src/journal/index.ts";
 import type { Clock } from "../../packages/collector/src/model/index.ts";
@@ -18,11 +20,16 @@ interface Known {
   readonly offered: Set<string>;
   /** Highest offset whose commit returned. */
   committed: number;
+  /** Offsets of the records that are in quarantine for certain. */
+  readonly quarantined: Set<number>;
+  compressedCount: number;
 }
 
 export interface PowerCutResult {
   readonly acknowledgedCount: number;
   readonly cutCount: number;
+  readonly quarantinedCount: number;
+  readonly compressedCount: number;
 }
 
 /**
@@ -38,7 +45,13 @@ export async function runPowerCuts(seed: number): Promise<PowerCutResult> {
     isFaulty && operation !== "remove" && random() < 0.04 ? (random() < 0.5 ? "EIO" : "ENOSPC") : undefined;
   let isHealthy = true;
   const options = { random, fault: (operation: DiskOperation) => (isHealthy ? undefined : fault(operation)) };
-  const known: Known = { acknowledged: new Map(), offered: new Set(), committed: 0 };
+  const known: Known = {
+    acknowledged: new Map(),
+    offered: new Set(),
+    committed: 0,
+    quarantined: new Set(),
+    compressedCount: 0,
+  };
   let disk = new SimulatedDisk(options);
   let nowMs = 0;
   const clock: Clock = { nowMs: () => (nowMs += 7), setTimer: () => () => undefined };
@@ -51,8 +64,17 @@ export async function runPowerCuts(seed: number): Promise<PowerCutResult> {
     disk = disk.reboot({ ...options, isTorn: random() < 0.7 });
     await check(disk, { known, clock, seed });
   }
-  return { acknowledgedCount: known.acknowledged.size, cutCount: lives };
+  const { acknowledged, quarantined, compressedCount } = known;
+  return {
+    acknowledgedCount: acknowledged.size,
+    cutCount: lives,
+    quarantinedCount: quarantined.size,
+    compressedCount,
+  };
 }
+
+/** At once, without rests. */
+const compression = { afterMs: 0, share: 1 };
 
 interface Life {
   readonly known: Known;
@@ -75,8 +97,10 @@ async function live(disk: SimulatedDisk, { known, clock, random, between }: Life
       clock,
       segmentSizeBytesMax,
       consumers,
+      compression,
     });
     const reader = openStreamReader({ dir, stream, consumer, shared, files: disk, clock });
+    const quarantine = openQuarantine({ dir, stream, consumer, files: disk, clock });
     while (!disk.isOff) {
       const appends = Array.from({ length: between(1, 6) }, async () => {
         const text = `${known.offered.size}:${"x".repeat(between(0, Math.min(1_500, segmentSizeBytesMax - 10)))}`;
@@ -86,7 +110,16 @@ async function live(disk: SimulatedDisk, { known, clock, random, between }: Life
         known.acknowledged.set(offset, text);
       });
       await Promise.allSettled(appends);
-      if (random() < 0.3) reader.read({ sizeBytesMax: between(1, 5_000) });
+      if (random() < 0.3) {
+        const [record] = reader.read({ sizeBytesMax: between(1, 5_000) });
+        if (record !== undefined && random() < 0.3) {
+          quarantine.put(record, new Error("poison"));
+          await quarantine.settled();
+          known.quarantined.add(record.position.offset);
+        }
+      }
+      // Often the power goes in the middle of it.
+      if (random() < 0.2) await writer.compact();
       if (random() < 0.3) {
         const offset = reader.nextOffset;
         reader.commit(offset);
@@ -105,7 +138,10 @@ async function check(
   { known, clock, seed }: { known: Known; clock: Clock; seed: number },
 ): Promise<void> {
   const shared = createJournalShared();
-  const writer = await openStreamWriter({ dir, stream, shared, files: disk, clock });
+  const writer = await openStreamWriter({ dir, stream, shared, files: disk, clock, compression });
+  // Every second time all is read from compressed segments.
+  if (seed % 2 === 0) await writer.compact();
+  known.compressedCount += countCompressed(disk);
   const found = new Map<number, string>();
   let last = -1;
   for (const { position, payload } of readSegments({ dir, stream, files: disk })) {
@@ -128,6 +164,10 @@ async function check(
       `seed ${seed}: record ${offset} was acknowledged and is ${found.has(offset) ? "another" : "missing"}`,
     );
   }
+  const letters = new Set([...readDeadLetters({ dir, files: disk })].map(({ note }) => note.offset));
+  for (const offset of known.quarantined) {
+    if (!letters.has(offset)) throw new Error(`seed ${seed}: the dead letter of record ${offset} is missing`);
+  }
   const unread: number[] = [];
   for (;;) {
     const records = reader.read({ sizeBytesMax: 3_000 });
@@ -143,4 +183,15 @@ async function check(
   known.acknowledged.set(offset, "0:");
   reader.close();
   await writer.close();
+}
+
+function countCompressed(disk: SimulatedDisk): number {
+  const folder = `${dir}/journal/${stream}`;
+  return disk.list(folder).filter((name) => {
+    const header = Buffer.alloc(16);
+    const fd = disk.openForRead(`${folder}/${name}`);
+    disk.read(fd, header, 0);
+    disk.close(fd);
+    return header.readUInt32LE(12) === 1;
+  }).length;
 }

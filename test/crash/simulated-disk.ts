@@ -146,12 +146,14 @@ export class SimulatedDisk implements JournalFiles {
 
   createFolder(path: string): void {
     this.#step("read", path);
+    if (dirname(path) !== path) this.createFolder(dirname(path));
     if (!this.#folders.has(path)) this.#folders.set(path, { durable: new Map(), current: new Map() });
   }
 
   list(path: string): readonly string[] {
     this.#step("read", path);
-    return [...(this.#folders.get(path)?.current.keys() ?? [])];
+    const folders = [...this.#folders.keys()].filter((folder) => dirname(folder) === path && folder !== path);
+    return [...(this.#folders.get(path)?.current.keys() ?? []), ...folders.map((folder) => basename(folder))];
   }
 
   sizeBytes(path: string): number | undefined {
@@ -182,7 +184,12 @@ export class SimulatedDisk implements JournalFiles {
 
   read(fd: number, into: Uint8Array, position: number): number {
     this.#step("read", this.#pathOf(fd));
-    return this.#inodeOf(fd).current.copy(into, 0, position);
+    const { current } = this.#inodeOf(fd);
+    return position >= current.length ? 0 : current.copy(into, 0, position);
+  }
+
+  async readLater(fd: number, into: Uint8Array, position: number): Promise<number> {
+    return this.read(fd, into, position);
   }
 
   writeNow(fd: number, bytes: Uint8Array, position: number): void {

@@ -255,6 +255,33 @@ export function testJournal(openEngine: (clock: Clock) => Promise<JournalEngine>
     await writer.close();
   });
 
+  test("a record for one consumer is given to that one only, and sums and lag stay exact for all", async () => {
+    await using engine = await open();
+    const writer = await engine.openWriter({ stream: "spans" });
+    await writer.append(batchOf("for all"));
+    await writer.append({ ...batchOf("again, for jaeger"), itemCount: 0, addressee: "export.jaeger.traces" });
+    await writer.append(batchOf("for all again"));
+    const jaeger = engine.openReader({ stream: "spans", consumer: "export.jaeger.traces" });
+    const derive = engine.openReader({ stream: "spans", consumer: "derive" });
+    expect(jaeger.lag()).toMatchObject({ records: 3, items: 2 });
+    expect(drain(jaeger).map(textOf)).toEqual(["for all", "again, for jaeger", "for all again"]);
+    expect(drain(derive).map(({ position }) => position.offset)).toEqual([0, 2]);
+    expect(derive.nextOffset).toBe(3);
+    for (const reader of [jaeger, derive]) {
+      expect(reader.lag()).toEqual({ records: 0, items: 0, bytes: 0, seconds: 0 });
+      expect(reader.lost()).toEqual({ records: 0, items: 0 });
+      reader.commit(3);
+    }
+    // Alone at the end it is nothing to the others, but passed.
+    await writer.append({ ...batchOf("last"), itemCount: 0, addressee: "export.jaeger.traces" });
+    expect(derive.read({ sizeBytesMax: 1_000 })).toEqual([]);
+    expect(derive.lag().records).toBe(0);
+    expect(drain(jaeger).map(textOf)).toEqual(["last"]);
+    jaeger.close();
+    derive.close();
+    await writer.close();
+  });
+
   test("a stream has one writer; after close it refuses, and another may be opened", async () => {
     await using engine = await open();
     const writer = await engine.openWriter({ stream: "spans" });

@@ -5,7 +5,14 @@ import { afterEach, expect, test } from "vitest";
 import type { JournalRecord } from "../model/index.ts";
 import { createTelemetry } from "../telemetry/index.ts";
 import { decodeDeadLetter } from "./dead-letter-format.ts";
-import { openDeadLetters, openQuarantine, readSegments } from "./index.ts";
+import {
+  openDeadLetters,
+  openQuarantine,
+  readDeadLetters,
+  readSegments,
+  settleDeadLetters,
+  type KeptDeadLetter,
+} from "./index.ts";
 import { deadLetterFolder } from "./layout.ts";
 
 const folders: string[] = [];
@@ -89,6 +96,32 @@ test("a quarantine takes a copy at once and has it on disk when it says so", asy
   ]);
   await quarantine.settled();
   await quarantine.close();
+});
+
+test("what a person is done with is listed no more, its space comes back, and numbers go on while others are kept", async () => {
+  const dir = openFolder();
+  const why = { reason: "refused", message: "" };
+  const fill = async (offsets: readonly number[]): Promise<void> => {
+    const letters = openDeadLetters({ dir, stream, consumer, sizeBytesMax: 1_000_000 });
+    for (const offset of offsets) await letters.append(recordOf(offset, Buffer.alloc(50_000, "y")), why);
+    await letters.close();
+  };
+  const listed = (): string[] =>
+    [...readDeadLetters({ dir })].map(
+      ({ number, note, consumer: of }: KeptDeadLetter) => `${of} ${number}: ${note.offset}`,
+    );
+  await fill([10, 11, 12, 13]);
+  expect(listed()).toEqual([10, 11, 12, 13].map((offset) => `${consumer} ${offset - 10}: ${offset}`));
+  settleDeadLetters({ dir }, { consumer, stream }, [0, 1, 2]);
+  expect(listed()).toEqual([`${consumer} 3: 13`]);
+  expect(lettersIn(dir)).toHaveLength(2);
+  await fill([14]);
+  expect(listed()).toEqual([`${consumer} 3: 13`, `${consumer} 4: 14`]);
+  settleDeadLetters({ dir }, { consumer, stream }, [3, 4]);
+  expect(listed()).toEqual([]);
+  expect(lettersIn(dir)).toEqual([]);
+  await fill([15]);
+  expect(listed()).toEqual([`${consumer} 0: 15`]);
 });
 
 async function valueOf(telemetry: ReturnType<typeof createTelemetry>, name: string): Promise<number> {

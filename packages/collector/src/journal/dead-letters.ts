@@ -14,7 +14,8 @@ import { deadLetterFolder } from "./layout.ts";
 import { journalMetrics } from "./metrics.ts";
 import { readSegments } from "./read-segments.ts";
 import { createJournalShared } from "./shared.ts";
-import { openStreamWriter, type SegmentStreamWriter } from "./writer.ts";
+import { openStreamWriter } from "./writer.ts";
+import type { SegmentStreamWriter } from "./writer-options.ts";
 
 export interface DeadLettersOptions {
   /** The data directory. */

@@ -11,6 +11,7 @@ import {
   mkdirSync,
   open,
   openSync,
+  read,
   readdirSync,
   readSync,
   renameSync,
@@ -22,6 +23,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
+import { temporarySuffix } from "./layout.ts";
 
 /**
  * The little of a file system that the journal stands on, as a parameter: tests put in disks that fill up, fail and lose power.
@@ -41,6 +43,8 @@ export interface JournalFiles {
   openFileSizeBytes(fd: number): number;
   /** Bytes read; fewer than asked for only at the end of the file. */
   read(fd: number, into: Uint8Array, position: number): number;
+  /** As `read`, beside the event loop. */
+  readLater(fd: number, into: Uint8Array, position: number): Promise<number>;
   writeNow(fd: number, bytes: Uint8Array, position: number): void;
   truncate(fd: number, sizeBytes: number): void;
   close(fd: number): void;
@@ -67,6 +71,14 @@ const unlinkAsync = promisify(unlink);
 function writevOnce(fd: number, buffers: readonly Uint8Array[], position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     writev(fd, buffers, position, (error, written) => (error === null ? resolve(written) : reject(error)));
+  });
+}
+
+function readOnce(fd: number, into: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, into.length, position, (error, count) =>
+      error === null ? resolve(count) : reject(error),
+    );
   });
 }
 
@@ -120,6 +132,15 @@ export const nodeFiles: JournalFiles = {
     }
     return filled;
   },
+  async readLater(fd, into, position) {
+    let filled = 0;
+    while (filled < into.length) {
+      const count = await readOnce(fd, into.subarray(filled), position + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled;
+  },
   writeNow(fd, bytes, position) {
     let written = 0;
     while (written < bytes.length) {
@@ -168,7 +189,7 @@ function dropBytes(buffers: readonly Uint8Array[], count: number): readonly Uint
 
 /** Replaces a small file so that after any crash either the old or the new content is there, never a mixture. */
 export function replaceFile(files: JournalFiles, path: string, bytes: Uint8Array): void {
-  const temporary = `${path}.tmp`;
+  const temporary = `${path}${temporarySuffix}`;
   removeIfThere(files, temporary);
   const fd = files.createForWrite(temporary);
   try {

@@ -1,16 +1,16 @@
 /**
  * The journal on disk.
  *
- *     segment = header (96 bytes) record*
- *     record  = magic u32 | crc u32 | payload size u32 | item count u32 | receivedAtMs u64 | offset u64 | payload
+ *     segment = header (96 bytes) record*                    (or blocks of them, see compressed-format.ts)
+ *     record  = magic u32 | crc u32 | payload size u32 | item count u32 | receivedAtMs u48 | flags u16 | offset u64 | payload
  *
- * Numbers are little-endian. The CRC covers everything behind it and is seeded with the CRC of journal id and base
+ * Version 1 had neither flags, of the segment or of a record, nor blocks. Numbers are little-endian. The CRC covers everything behind it and is seeded with the CRC of journal id and base
  * offset: bytes that were once part of another segment, or that a client put into its payload, never pass as a record.
  */
 import { crc32 } from "node:zlib";
 import { streams, type Stream } from "../model/index.ts";
 
-export const formatVersion = 1;
+export const formatVersion = 2;
 export const segmentHeaderSizeBytes = 96;
 export const recordHeaderSizeBytes = 32;
 
@@ -19,6 +19,11 @@ const segmentMagic: Buffer = Buffer.from("QTETJRNL", "latin1");
 export const recordMagic: Buffer = Buffer.from("QREC", "latin1");
 
 const two32 = 2 ** 32;
+
+/** Flag of a segment: blocks follow, not records. */
+const compressedFlag = 1;
+/** Flag of a record: its payload begins with the name of the one consumer that it is for (its size u8, then ASCII). */
+const addressedFlag = 1;
 
 const at = {
   version: 8,
@@ -45,10 +50,11 @@ export interface SegmentHeader {
   readonly itemsBefore: number;
   readonly bytesBefore: number;
   readonly createdAtMs: number;
+  readonly isCompressed: boolean;
 }
 
 export type DecodedHeader =
-  | { readonly kind: "header"; readonly header: SegmentHeader }
+  | { readonly kind: "header"; readonly version: number; readonly header: SegmentHeader }
   /** Cut short or damaged; the records behind it may still be whole. */
   | { readonly kind: "torn" }
   | { readonly kind: "newer"; readonly version: number };
@@ -58,6 +64,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   segmentMagic.copy(bytes, 0);
   bytes.writeUInt16LE(formatVersion, at.version);
   bytes.writeUInt16LE(segmentHeaderSizeBytes, at.headerSize);
+  bytes.writeUInt32LE(header.isCompressed ? compressedFlag : 0, at.flags);
   bytes.write(header.journalId, at.journalId, 16, "hex");
   writeUint64(bytes, header.baseOffset, at.baseOffset);
   writeUint64(bytes, header.itemsBefore, at.itemsBefore);
@@ -75,8 +82,9 @@ export function decodeSegmentHeader(bytes: Buffer): DecodedHeader {
   const version = bytes.readUInt16LE(at.version);
   if (version > formatVersion) return { kind: "newer", version };
   if (crc32(bytes.subarray(0, at.crc)) !== bytes.readUInt32LE(at.crc)) return { kind: "torn" };
-  // A flag says that records are kept in a way this version cannot read (compressed, say): as good as a newer version.
-  if (bytes.readUInt32LE(at.flags) !== 0) return { kind: "newer", version };
+  const flags = bytes.readUInt32LE(at.flags);
+  // A flag that nobody knows says that records are kept in a way this version cannot read: as good as a newer version.
+  if ((flags & ~compressedFlag) !== 0) return { kind: "newer", version };
   const name = bytes.toString("latin1", at.stream, at.stream + 12).replace(/\0+$/, "");
   const stream = streams.find((known) => known === name);
   if (stream === undefined) return { kind: "torn" };
@@ -88,8 +96,9 @@ export function decodeSegmentHeader(bytes: Buffer): DecodedHeader {
     itemsBefore: readUint64(bytes, at.itemsBefore),
     bytesBefore: readUint64(bytes, at.bytesBefore),
     createdAtMs: readUint64(bytes, at.createdAtMs),
+    isCompressed: (flags & compressedFlag) !== 0,
   };
-  return { kind: "header", header };
+  return { kind: "header", version, header };
 }
 
 /** What the CRC of every record in a segment begins with. */
@@ -104,6 +113,7 @@ export interface RecordFields {
   readonly offset: number;
   readonly receivedAtMs: number;
   readonly itemCount: number;
+  readonly isAddressed: boolean;
 }
 
 /** Writes the header of one record; `payload` is what follows it on disk. */
@@ -118,6 +128,7 @@ export function encodeRecordHeader(
   into.writeUInt32LE(payloadSizeBytes, 8);
   into.writeUInt32LE(fields.itemCount, 12);
   writeUint64(into, fields.receivedAtMs, 16);
+  into.writeUInt16LE(fields.isAddressed ? addressedFlag : 0, 22);
   writeUint64(into, fields.offset, 24);
   let crc = crc32(into.subarray(8, recordHeaderSizeBytes), seed);
   for (const piece of payload) crc = crc32(piece, crc);
@@ -134,7 +145,8 @@ export function decodeRecordHeader(bytes: Buffer, position: number): DecodedReco
   return {
     payloadSizeBytes: bytes.readUInt32LE(position + 8),
     itemCount: bytes.readUInt32LE(position + 12),
-    receivedAtMs: readUint64(bytes, position + 16),
+    receivedAtMs: bytes.readUIntLE(position + 16, 6),
+    isAddressed: (bytes.readUInt16LE(position + 22) & addressedFlag) !== 0,
     offset: readUint64(bytes, position + 24),
   };
 }
@@ -162,11 +174,11 @@ export function parseSegmentName(name: string): number | undefined {
 }
 
 // Two halves instead of BigInt: every value here stays far below 2^53.
-function writeUint64(bytes: Buffer, value: number, position: number): void {
+export function writeUint64(bytes: Buffer, value: number, position: number): void {
   bytes.writeUInt32LE(value % two32, position);
   bytes.writeUInt32LE(Math.floor(value / two32), position + 4);
 }
 
-function readUint64(bytes: Buffer, position: number): number {
+export function readUint64(bytes: Buffer, position: number): number {
   return bytes.readUInt32LE(position) + bytes.readUInt32LE(position + 4) * two32;
 }

@@ -37,8 +37,9 @@ export function encodeGroup(
   const buffers: Uint8Array[] = [];
   for (const [index, { batch, payloadSizeBytes }] of group.entries()) {
     const header = headers.subarray(index * recordHeaderSizeBytes, (index + 1) * recordHeaderSizeBytes);
-    const { receivedAtMs, itemCount, payload } = batch;
-    const fields = { offset: firstOffset + index, receivedAtMs, itemCount };
+    const { receivedAtMs, itemCount, payload, addressee } = batch;
+    const isAddressed = addressee !== undefined;
+    const fields = { offset: firstOffset + index, receivedAtMs, itemCount, isAddressed };
     encodeRecordHeader(header, seed, fields, payload, payloadSizeBytes);
     buffers.push(header, ...payload);
   }
@@ -54,4 +55,22 @@ export function sumGroup(group: readonly Waiting[]): { readonly items: number; r
     bytes += payloadSizeBytes;
   }
   return { items, bytes };
+}
+
+/** Whether the header of a record can hold what the batch says. */
+export function isWritable({ itemCount, receivedAtMs, addressee = "" }: JournalBatch): boolean {
+  return (
+    itemCount >>> 0 === itemCount &&
+    receivedAtMs >= 0 &&
+    receivedAtMs < 2 ** 48 &&
+    /^[\x20-\x7e]{0,255}$/.test(addressee)
+  );
+}
+
+/** On disk the name of the addressee stands before the payload. */
+export function withAddress(batch: JournalBatch): JournalBatch {
+  const { addressee } = batch;
+  if (addressee === undefined) return batch;
+  const name = Buffer.from(addressee, "latin1");
+  return { ...batch, payload: [Buffer.from([name.length]), name, ...batch.payload] };
 }

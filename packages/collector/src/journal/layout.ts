@@ -20,6 +20,9 @@ export function cursorFolder(dir: string): string {
   return join(journalFolder(dir), "cursors");
 }
 
+/** Of a file that is not yet what its name says; left over, it is removed at the start. */
+export const temporarySuffix = ".tmp";
+
 /** Base offsets of the segments on disk, ascending. */
 export function listSegments(files: JournalFiles, dir: string, stream: Stream): number[] {
   const bases: number[] = [];
@@ -32,8 +35,13 @@ export function listSegments(files: JournalFiles, dir: string, stream: Stream): 
 
 /**
  * The dead letters of a consumer: a folder like a data directory, with a journal of its own in it, so that what cuts torn
- * ends, fills up and is read here holds there too.
+ * ends, fills up and is read here holds there too. Without a consumer: the folder of all.
  */
-export function deadLetterFolder(dir: string, consumer: string): string {
+export function deadLetterFolder(dir: string, consumer = ""): string {
   return join(dir, "dead-letter", consumer);
+}
+
+/** Copies of segments in which the start found damage, for a person to look at. */
+export function damagedFolder(dir: string): string {
+  return join(journalFolder(dir), "damaged");
 }

@@ -28,7 +28,7 @@ export interface MemoryWriterOptions {
 interface StreamState {
   readonly journalId: string;
   /** Those still kept; the first one has offset `oldest`. */
-  records: JournalRecord[];
+  records: (JournalRecord & { readonly addressee: string | undefined })[];
   oldest: number;
   sizeBytes: number;
   /** Items and bytes of records that are gone. */
@@ -74,7 +74,7 @@ function openWriter(state: StreamState, options: MemoryWriterOptions): StreamWri
   }
   let isClosed = false;
   return {
-    async append({ payload, itemCount, receivedAtMs }) {
+    async append({ payload, itemCount, receivedAtMs, addressee }) {
       const bytes = Buffer.concat(payload);
       if (bytes.length > recordSizeBytesMax) {
         throw new CollectorError(
@@ -89,7 +89,7 @@ function openWriter(state: StreamState, options: MemoryWriterOptions): StreamWri
         });
       }
       const position = { stream, shard: 0, offset: state.oldest + state.records.length };
-      state.records.push({ position, receivedAtMs, itemCount, payload: bytes });
+      state.records.push({ position, receivedAtMs, itemCount, payload: bytes, addressee });
       state.sizeBytes += bytes.length;
       for (const wake of state.waiting) wake();
       return position;
@@ -156,7 +156,12 @@ function openReader(state: StreamState, consumer: string, clock: Clock): Account
       const found: JournalRecord[] = [];
       let sizeBytes = 0;
       while (next < end()) {
-        const record = state.records[next - state.oldest]!;
+        const { addressee, ...record } = state.records[next - state.oldest]!;
+        if (addressee !== undefined && addressee !== consumer) {
+          next += 1;
+          itemsPassed += record.itemCount;
+          continue;
+        }
         sizeBytes += record.payload.length;
         if (found.length > 0 && sizeBytes > sizeBytesMax) break;
         found.push(record);

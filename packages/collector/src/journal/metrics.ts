@@ -1,6 +1,12 @@
 import type { Lag, Stream } from "../model/index.ts";
 import type { CounterHandle, HistogramHandle, Telemetry } from "../telemetry/index.ts";
 
+/** How soon what this exporter has not sent would be dropped. */
+interface Eviction {
+  readonly consumer: string;
+  readonly seconds: number;
+}
+
 /** What one thread's writers and readers tell about the journal. */
 export interface JournalMetrics {
   readonly appendedRecords: CounterHandle;
@@ -12,6 +18,9 @@ export interface JournalMetrics {
   readonly failures: CounterHandle;
   readonly tornTails: CounterHandle;
   readonly tornBytes: CounterHandle;
+  readonly damagedSegments: CounterHandle;
+  readonly compressedSegments: CounterHandle;
+  readonly compressionSavedBytes: CounterHandle;
   readonly brokenBytes: CounterHandle;
   readonly lostRecords: CounterHandle;
   readonly evictedRecords: CounterHandle;
@@ -22,6 +31,7 @@ export interface JournalMetrics {
   /** Shown at each scrape until the returned function is called. */
   addSize(stream: Stream, read: () => { sizeBytes: number; sizeBytesMax: number }): () => void;
   addLag(stream: Stream, consumer: string, read: () => Lag): () => void;
+  addEviction(stream: Stream, read: () => readonly Eviction[]): () => void;
 }
 
 /** A set of metrics registers each name once, but a thread may own several streams: they share one object. */
@@ -58,6 +68,20 @@ function createMetrics(telemetry: Telemetry): JournalMetrics {
   lagGauge("bytes", "Payload bytes that the consumer has not yet read.");
   lagGauge("seconds", "Age of the oldest record that the consumer has not yet read.");
 
+  const evictions = new Set<[Stream, () => readonly Eviction[]]>();
+  telemetry.observedGauge(
+    {
+      name: "quartet_journal_seconds_until_eviction",
+      help: "Time until the disk budget drops records that the exporter has not sent, if its lag goes on to grow as it does; +Inf when it does not.",
+      labelNames: ["stream", "consumer"],
+    },
+    (set) => {
+      for (const [stream, read] of evictions) {
+        for (const { consumer, seconds } of read()) set(seconds, { stream, consumer });
+      }
+    },
+  );
+
   const enroll = <T>(set: Set<T>, entry: T): (() => void) => {
     set.add(entry);
     return () => void set.delete(entry);
@@ -77,6 +101,15 @@ function createMetrics(telemetry: Telemetry): JournalMetrics {
     failures: counter("failures_total", "Failed operations on the disk, by operation.", "operation"),
     tornTails: counter("torn_tails_total", "Incomplete ends of a segment that were cut off at the start."),
     tornBytes: counter("torn_tail_bytes_total", "Bytes of the incomplete ends that were cut off."),
+    damagedSegments: counter(
+      "damaged_segments_total",
+      "Segments that were found damaged before their end at the start; their whole records were kept.",
+    ),
+    compressedSegments: counter(
+      "compressed_segments_total",
+      "Sealed segments that were compressed, as somebody still needed them.",
+    ),
+    compressionSavedBytes: counter("compression_saved_bytes_total", "Bytes that this has saved on disk."),
     brokenBytes: counter("broken_bytes_total", "Damaged bytes that a consumer passed over.", "consumer"),
     lostRecords: counter(
       "lost_records_total",
@@ -102,6 +135,7 @@ function createMetrics(telemetry: Telemetry): JournalMetrics {
       "consumer",
     ),
     addSize: (stream, read) => enroll(sizes, [stream, read]),
+    addEviction: (stream, read) => enroll(evictions, [stream, read]),
     addLag: (stream, consumer, read) => enroll(lags, [stream, consumer, read]),
   };
 }

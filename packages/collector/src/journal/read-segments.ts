@@ -12,7 +12,8 @@ export interface ReadSegmentsOptions {
 }
 
 /**
- * Every whole record of a stream, in order, read from the files alone: for recounts and for looking something up.
+ * Every whole record of a stream, in order, read from the files alone: for recounts and for looking something up. Replays to
+ * one consumer, which repeat what is there or was, are left out.
  * A writer may be at work: its last records may be among them before they are synced, and segments that it deletes meanwhile are left out.
  * A record's payload is valid until the next one is asked for.
  * @throws CollectorError QUARTET_JOURNAL_VERSION when a newer version wrote a segment.
@@ -37,7 +38,7 @@ export function* readSegments(options: ReadSegmentsOptions): Generator<JournalRe
         const limit = { byteEnd: scan.fileSizeBytes(), offsetEnd, sizeBytesMax: 1024 * 1024 };
         const { records } = scan.readBlock(limit);
         if (records.length === 0) break;
-        yield* records;
+        yield* records.filter(({ addressee }) => addressee === undefined);
       }
     } finally {
       scan.close();

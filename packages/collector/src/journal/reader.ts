@@ -13,7 +13,7 @@ import { readCursor, writeCursor, type Cursor } from "./cursor.ts";
 import { nodeFiles, type JournalFiles } from "./files.ts";
 import { listSegments, segmentPath } from "./layout.ts";
 import { journalMetrics, type JournalMetrics } from "./metrics.ts";
-import { openSegmentScan, type SegmentScan } from "./scan.ts";
+import { openSegmentScan, type ScannedRecord, type SegmentScan } from "./scan.ts";
 import { watchEnd, type EndWatch, type JournalShared, type StreamEnd } from "./shared.ts";
 
 export interface StreamReaderOptions {
@@ -117,8 +117,8 @@ class SegmentReader implements AccountingReader {
         this.#skipTo(start);
         continue;
       }
-      this.#passed(before, records);
-      return records;
+      const wanted = this.#passed(before, records);
+      if (wanted.length > 0) return wanted;
     }
     return [];
   }
@@ -266,6 +266,7 @@ class SegmentReader implements AccountingReader {
   /** Moves a fresh scan to a record in the middle; the sums come from the headers passed on the way. */
   #walkTo(scan: SegmentScan, offset: number, end: StreamEnd): void {
     const byteEnd = scan.baseOffset === end.segmentBase ? end.byteEnd : scan.fileSizeBytes();
+    scan.skipTowards(offset);
     while (scan.offset < offset) {
       const { records } = scan.readBlock({ byteEnd, offsetEnd: offset, sizeBytesMax: 1024 * 1024 });
       if (records.length === 0) break;
@@ -298,7 +299,8 @@ class SegmentReader implements AccountingReader {
     return place;
   }
 
-  #passed(before: number, records: readonly JournalRecord[]): void {
+  /** Moves on; gives those of the records that are for this consumer. */
+  #passed(before: number, records: readonly ScannedRecord[]): readonly JournalRecord[] {
     let { items, bytes } = this.#at;
     let expected = before;
     let lostRecords = 0;
@@ -306,11 +308,12 @@ class SegmentReader implements AccountingReader {
       lostRecords += record.position.offset - expected;
       expected = record.position.offset + 1;
       items += record.itemCount;
-      bytes += record.payload.length;
+      bytes += record.sizeBytes;
       this.#checkpoints.add({ offset: expected, items, bytes });
     }
     this.#at = { offset: expected, items, bytes };
     if (lostRecords > 0) this.#countLost(lostRecords, 0);
+    return records.filter(({ addressee }) => addressee === undefined || addressee === this.#consumer);
   }
 
   #skipTo(place: Cursor): void {

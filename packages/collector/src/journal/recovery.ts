@@ -1,11 +1,15 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import type { Stream } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
-import { listCursors, readCursor, writeCursor } from "./cursor.ts";
-import type { JournalFiles } from "./files.ts";
-import { listSegments, segmentPath, streamFolder } from "./layout.ts";
+import { listCursors, readCursor, writeCursor, type Cursor } from "./cursor.ts";
+import { readWholeFile, replaceFile, type JournalFiles } from "./files.ts";
+import { formatVersion, type SegmentHeader } from "./format.ts";
+import { journalFolder, listSegments, segmentPath, streamFolder, temporarySuffix } from "./layout.ts";
+import { mendTail } from "./mend-tail.ts";
 import type { JournalMetrics } from "./metrics.ts";
-import { openSegmentScan } from "./scan.ts";
+import { rebuildHeader } from "./rebuild-header.ts";
+import { readSegmentHeader, writeSegmentHeader, type FoundHeader } from "./segment-header.ts";
 
 export interface RecoveryContext {
   readonly files: JournalFiles;
@@ -18,36 +22,40 @@ export interface RecoveryContext {
 export interface SegmentEntry {
   readonly baseOffset: number;
   readonly sizeBytes: number;
+  /** Items of all records of the stream before it. */
+  readonly itemsBefore: number;
+  readonly isCompressed: boolean;
 }
 
 export interface RecoveredStream {
   readonly journalId: string;
-  /** Ascending; the last one may be written on. */
+  /** Ascending; the last one may be written on unless it is compressed. */
   readonly segments: readonly SegmentEntry[];
   readonly nextOffset: number;
   readonly itemsTotal: number;
   readonly bytesTotal: number;
 }
 
-interface Tail {
-  readonly sizeBytes: number;
-  readonly nextOffset: number;
-  readonly itemsTotal: number;
-  readonly bytesTotal: number;
-  readonly isWorthKeeping: boolean;
-}
-
 /**
- * Brings a stream into order after whatever happened: checks every segment's version, cuts the torn end, makes what
- * is kept durable, and sets cursors that point behind the end back to it.
+ * Brings a stream into order after whatever happened: checks every segment's version and brings older ones up to this one,
+ * cuts the torn end, makes what is kept durable, and sets cursors that point behind the end back to it.
  * @throws CollectorError QUARTET_JOURNAL_VERSION; the error of the file system.
  */
 export function recoverStream(context: RecoveryContext): RecoveredStream {
   const { files, dir, stream } = context;
   const folder = streamFolder(dir, stream);
   files.createFolder(folder);
+  removeTemporaries(context, folder);
   const bases = listSegments(files, dir, stream);
-  const journalId = findJournalId(context, bases) ?? randomBytes(16).toString("hex");
+  // First all are looked at: a newer version is refused before anything is changed.
+  const found = bases.map((base) => readSegmentHeader(files, segmentPath(dir, stream, base)));
+  // Without segments offsets begin at 0 again: that is another journal.
+  const known =
+    found.findLast((header) => header !== undefined)?.header.journalId ??
+    (bases.length === 0 ? undefined : readJournalId(context));
+  const journalId = known ?? randomBytes(16).toString("hex");
+  if (readJournalId(context) !== journalId) writeJournalId(context, journalId);
+  const headers = mendHeaders(context, { bases, found, journalId });
   // Offsets never go back, even if the newest segment turns out to be empty.
   let nextOffset = bases.at(-1) ?? 0;
   let itemsTotal = 0;
@@ -55,16 +63,18 @@ export function recoverStream(context: RecoveryContext): RecoveredStream {
   const segments: SegmentEntry[] = [];
   for (let index = bases.length - 1; index >= 0; index -= 1) {
     const baseOffset = bases[index]!;
+    const path = segmentPath(dir, stream, baseOffset);
+    const { itemsBefore = 0, isCompressed = false } = headers[index] ?? {};
     if (segments.length > 0) {
-      segments.unshift({ baseOffset, sizeBytes: files.sizeBytes(segmentPath(dir, stream, baseOffset)) ?? 0 });
+      segments.unshift({ baseOffset, sizeBytes: files.sizeBytes(path) ?? 0, itemsBefore, isCompressed });
       continue;
     }
-    const tail = mendTail(context, baseOffset, journalId);
+    const tail = mendTail(context, { baseOffset, journalId });
     if (!tail.isWorthKeeping) {
-      files.remove(segmentPath(dir, stream, baseOffset));
+      files.remove(path);
       continue;
     }
-    segments.push({ baseOffset, sizeBytes: tail.sizeBytes });
+    segments.push({ baseOffset, sizeBytes: tail.sizeBytes, itemsBefore, isCompressed });
     nextOffset = Math.max(nextOffset, tail.nextOffset);
     ({ itemsTotal, bytesTotal } = tail);
   }
@@ -73,68 +83,62 @@ export function recoverStream(context: RecoveryContext): RecoveredStream {
   return { journalId, segments, nextOffset, itemsTotal, bytesTotal };
 }
 
-function findJournalId(
-  { files, dir, stream }: RecoveryContext,
-  bases: readonly number[],
-): string | undefined {
-  let journalId: string | undefined;
-  for (const baseOffset of bases) {
-    const scan = openSegmentScan({ files, path: segmentPath(dir, stream, baseOffset), stream, baseOffset });
-    journalId = scan.header?.journalId ?? journalId;
-    scan.close();
+/** What a crash left of files that were not yet what their name says. */
+function removeTemporaries({ files }: RecoveryContext, folder: string): void {
+  for (const name of files.list(folder)) {
+    if (name.endsWith(temporarySuffix)) files.remove(join(folder, name));
   }
-  return journalId;
 }
 
-/** Cuts the newest segment behind its last whole record. What is cut was never synced, so it was never acknowledged. */
-function mendTail(
-  { files, dir, stream, log, metrics }: RecoveryContext,
-  baseOffset: number,
-  journalId: string,
-): Tail {
-  const path = segmentPath(dir, stream, baseOffset);
-  const scan = openSegmentScan({ files, path, stream, baseOffset, journalId });
-  const { header } = scan;
-  const fileSizeBytes = scan.fileSizeBytes();
-  let wholeSizeBytes = scan.position;
-  let recordCount = 0;
-  const limit = { byteEnd: fileSizeBytes, offsetEnd: Number.POSITIVE_INFINITY, sizeBytesMax: 1024 * 1024 };
-  for (;;) {
-    const { records } = scan.readBlock(limit);
-    if (records.length === 0) break;
-    recordCount += records.length;
-    wholeSizeBytes = scan.position;
-  }
-  const { offset: nextOffset, itemsBefore: itemsTotal, bytesBefore: bytesTotal } = scan;
-  scan.close();
-  const isWorthKeeping = header !== undefined || recordCount > 0;
-  const tornSizeBytes = isWorthKeeping ? fileSizeBytes - wholeSizeBytes : fileSizeBytes;
-  if (tornSizeBytes > 0) {
-    metrics?.tornTails.add({ stream });
-    metrics?.tornBytes.add({ stream }, tornSizeBytes);
-    log?.warn("the torn end of a segment was cut off", { path, sizeBytes: tornSizeBytes });
-  }
-  if (isWorthKeeping) {
-    const fd = files.openForWrite(path);
-    try {
-      if (tornSizeBytes > 0) files.truncate(fd, wholeSizeBytes);
-      // After a kill the last records may be whole but not yet synced; readers are about to see them.
-      files.syncNow(fd);
-    } finally {
-      files.close(fd);
+/** Brings older headers up to this version, and writes damaged ones anew. */
+function mendHeaders(
+  context: RecoveryContext,
+  {
+    bases,
+    found,
+    journalId,
+  }: {
+    readonly bases: readonly number[];
+    readonly found: readonly (FoundHeader | undefined)[];
+    readonly journalId: string;
+  },
+): readonly (SegmentHeader | undefined)[] {
+  const { files, dir, stream, log } = context;
+  let migratedCount = 0;
+  const headers = bases.map((baseOffset, index) => {
+    const { version, header } = found[index] ?? {};
+    if (header === undefined) {
+      return rebuildHeader(context, { baseOffset, journalId, previousBase: bases[index - 1] });
     }
-  }
-  return { sizeBytes: wholeSizeBytes, nextOffset, itemsTotal, bytesTotal, isWorthKeeping };
+    if (version !== formatVersion) {
+      writeSegmentHeader(files, segmentPath(dir, stream, baseOffset), header);
+      migratedCount += 1;
+    }
+    return header;
+  });
+  if (migratedCount > 0) log?.info("segments of an older format were migrated", { stream, migratedCount });
+  return headers;
+}
+
+/** Beside the segments, as the only header there is may be damaged. */
+function journalIdPath({ dir, stream }: RecoveryContext): string {
+  return join(journalFolder(dir), `${stream}.id`);
+}
+
+function readJournalId(context: RecoveryContext): string | undefined {
+  const text = readWholeFile(context.files, journalIdPath(context))?.toString("latin1").trim() ?? "";
+  return /^[0-9a-f]{32}$/.test(text) ? text : undefined;
+}
+
+function writeJournalId(context: RecoveryContext, journalId: string): void {
+  replaceFile(context.files, journalIdPath(context), Buffer.from(`${journalId}\n`));
 }
 
 /**
  * Records that were read but not yet durable are gone after a power cut, and their offsets will be given again: a cursor
  * that is behind the end would pass over them.
  */
-function mendCursors(
-  { files, dir, stream, log }: RecoveryContext,
-  end: { offset: number; items: number; bytes: number },
-): void {
+function mendCursors({ files, dir, stream, log }: RecoveryContext, end: Cursor): void {
   for (const consumer of listCursors(files, dir, stream)) {
     const cursor = readCursor(files, dir, { stream, consumer }, log);
     if (cursor === undefined || cursor.offset <= end.offset) continue;

@@ -1,6 +1,8 @@
 import type { Clock, Stream } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
-import { kindOfName, listCursors, readCursor, type Consumer } from "./cursor.ts";
+import { kindOfName, listCursors, readCursor, type Consumer, type Cursor } from "./cursor.ts";
+import { createDrainRate } from "./drain-rate.ts";
+import { createEvictionForecast } from "./eviction-forecast.ts";
 import type { JournalFiles } from "./files.ts";
 import { segmentPath } from "./layout.ts";
 import type { JournalMetrics } from "./metrics.ts";
@@ -13,62 +15,89 @@ export interface RetentionSettings {
   readonly sizeBytesMax: number;
   /** Count from the beginning, before they have a cursor. */
   readonly consumers: readonly Consumer[];
+  /** Of the stream: payload bytes ever appended, and the size of the segment being written. */
+  readonly end: () => {
+    readonly offset: number;
+    readonly bytesTotal: number;
+    readonly openSizeBytes: number;
+  };
   readonly clock: Clock;
   readonly log: Log | undefined;
   readonly metrics: JournalMetrics | undefined;
 }
 
+/** A segment that is no longer written; its records end where the next one's begin. */
+export interface SealedSegment extends SegmentEntry {
+  readonly offsetEnd: number;
+  /** Items of all records of the stream before `offsetEnd`. */
+  readonly itemsEnd: number;
+}
+
 /** The sealed segments of a stream and the rule by which they go. */
 export interface Retention {
   readonly sizeBytes: number;
-  /** A segment that is no longer written; its records end where the next one's begin. */
-  seal(segment: SegmentEntry & { readonly offsetEnd: number }): void;
+  seal(segment: SealedSegment): void;
   /** Deletes what every consumer has passed. Resolves when the files are gone. */
   release(): Promise<void>;
   /** Whether `sizeBytes` more fit the budget, after dropping what only lagging exporters still want. */
   makeRoom(sizeBytes: number): boolean;
   /** When there may be room again, from the speed at which segments went lately. */
   retryAfterMs(sizeBytes: number): number;
+  /** For each exporter, the time until records that it has not sent are dropped; see EvictionForecast. */
+  secondsUntilEviction(): readonly { readonly consumer: string; readonly seconds: number }[];
+  /** The oldest segment that was sealed by then and is not compressed. */
+  nextToCompress(sealedUntilMs: number): SealedSegment | undefined;
+  holds(segment: SealedSegment): boolean;
+  /** The segment's file has another size now. */
+  replaced(segment: SealedSegment, sizeBytes: number): void;
+  /** The segment stays as it is. */
+  leave(segment: SealedSegment): void;
 }
 
-interface ConsumerOffset {
+interface ConsumerCursor {
   readonly consumer: Consumer;
-  readonly offset: number;
+  readonly cursor: Cursor;
 }
 
-interface Sealed extends SegmentEntry {
-  readonly offsetEnd: number;
+interface Kept {
+  readonly segment: SealedSegment;
+  readonly sealedAtMs: number;
+  sizeBytes: number;
+  isDue: boolean;
 }
 
 /** Looking at the cursors costs a read each; a full journal refuses thousands of appends a second. */
 const lookIntervalMs = 100;
-const drainWindowMs = 60_000;
-const retryAfterMsMin = 1_000;
-const retryAfterMsMax = 30_000;
-const retryAfterMsUnknown = 5_000;
+const start: Cursor = { offset: 0, items: 0, bytes: 0 };
 
 export function createRetention(settings: RetentionSettings): Retention {
   const { files, dir, stream, sizeBytesMax, clock, log, metrics } = settings;
-  const sealed: Sealed[] = [];
+  const kept: Kept[] = [];
+  const drainRate = createDrainRate(clock);
+  const forecast = createEvictionForecast();
   let sizeBytes = 0;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
-  let freed: { atMs: number; sizeBytes: number }[] = [];
+  let exporters: readonly ConsumerCursor[] = [];
+  /** Of the segments that were compressed. */
+  let compressed = { before: 0, after: 0 };
 
-  const readOffsets = (): ConsumerOffset[] => {
+  const readCursors = (): ConsumerCursor[] => {
     const consumers = new Map(settings.consumers.map((consumer) => [consumer.name, consumer]));
     for (const name of listCursors(files, dir, stream)) {
       if (!consumers.has(name)) consumers.set(name, { name, kind: kindOfName(name) });
     }
     return [...consumers.values()].map((consumer) => ({
       consumer,
-      offset: readCursor(files, dir, { stream, consumer: consumer.name }, log)?.offset ?? 0,
+      cursor: readCursor(files, dir, { stream, consumer: consumer.name }, log) ?? start,
     }));
   };
 
   /** Of cursors that cannot be read nothing is known: then nothing goes. */
-  const look = (): ConsumerOffset[] | undefined => {
+  const look = (): ConsumerCursor[] | undefined => {
     try {
-      return readOffsets();
+      const found = readCursors();
+      exporters = found.filter(({ consumer }) => consumer.kind === "exporter");
+      return found;
     } catch (error) {
       metrics?.failures.add({ stream, operation: "read_cursors" });
       log?.error("the cursors could not be read; no segment is deleted", { stream, error });
@@ -77,9 +106,9 @@ export function createRetention(settings: RetentionSettings): Retention {
   };
 
   const drop = async (): Promise<void> => {
-    const segment = sealed.shift()!;
-    sizeBytes -= segment.sizeBytes;
-    freed.push({ atMs: clock.nowMs(), sizeBytes: segment.sizeBytes });
+    const { segment, sizeBytes: droppedSizeBytes } = kept.shift()!;
+    sizeBytes -= droppedSizeBytes;
+    drainRate.freed(droppedSizeBytes);
     const path = segmentPath(dir, stream, segment.baseOffset);
     try {
       await files.removeLater(path);
@@ -90,68 +119,105 @@ export function createRetention(settings: RetentionSettings): Retention {
     }
   };
 
-  const releaseNow = (offsets: readonly ConsumerOffset[]): Promise<void>[] => {
+  const releaseNow = (cursors: readonly ConsumerCursor[]): Promise<void>[] => {
     // Nobody registered yet is no reason to delete: the consumers may still be on their way.
-    if (offsets.length === 0) return [];
-    const passed = Math.min(...offsets.map(({ offset }) => offset));
+    if (cursors.length === 0) return [];
+    const passed = Math.min(...cursors.map(({ cursor }) => cursor.offset));
     const removals: Promise<void>[] = [];
-    while (sealed.length > 0 && sealed[0]!.offsetEnd <= passed) removals.push(drop());
+    while (kept.length > 0 && kept[0]!.segment.offsetEnd <= passed) removals.push(drop());
     return removals;
   };
 
   /** Drops the oldest segment unless derive or a store still has to read it. */
-  const evictOldest = (offsets: readonly ConsumerOffset[]): boolean => {
-    const oldest = sealed[0];
+  const evictOldest = (cursors: readonly ConsumerCursor[]): boolean => {
+    const oldest = kept[0]?.segment;
     if (oldest === undefined) return false;
-    const waiting = offsets.filter(({ offset }) => offset < oldest.offsetEnd);
+    const waiting = cursors.filter(({ cursor }) => cursor.offset < oldest.offsetEnd);
     if (waiting.some(({ consumer }) => consumer.kind === "state")) return false;
-    for (const { consumer, offset } of waiting) {
-      const records = oldest.offsetEnd - Math.max(offset, oldest.baseOffset);
-      metrics?.evictedRecords.add({ stream, consumer: consumer.name }, records);
+    for (const { consumer, cursor } of waiting) {
+      const records = oldest.offsetEnd - Math.max(cursor.offset, oldest.baseOffset);
+      const items = Math.max(0, oldest.itemsEnd - Math.max(cursor.items, oldest.itemsBefore));
+      const place = { stream, consumer: consumer.name };
+      metrics?.evictedRecords.add(place, records);
+      metrics?.evictedItems.add(place, items);
       log?.warn("the disk budget is spent: records that an exporter had not sent were dropped", {
-        stream,
-        consumer: consumer.name,
+        ...place,
         records,
+        items,
       });
     }
     void drop();
     return true;
   };
 
+  /** Tells the forecast how far every exporter is behind. */
+  const observeLags = (): void => {
+    const { bytesTotal } = settings.end();
+    for (const { consumer, cursor } of exporters) {
+      const lagBytes = Math.max(0, bytesTotal - cursor.bytes);
+      forecast.observe(consumer.name, { atMs: clock.nowMs(), lagBytes });
+    }
+  };
+
+  const findKept = (segment: SealedSegment): Kept | undefined =>
+    kept.find((candidate) => candidate.segment === segment);
+
   return {
     get sizeBytes() {
       return sizeBytes;
     },
     seal(segment) {
-      sealed.push(segment);
-      sizeBytes += segment.sizeBytes;
+      const { sizeBytes: sealedSizeBytes, isCompressed } = segment;
+      kept.push({ segment, sealedAtMs: clock.nowMs(), sizeBytes: sealedSizeBytes, isDue: !isCompressed });
+      sizeBytes += sealedSizeBytes;
     },
     async release() {
-      await Promise.all(releaseNow(look() ?? []));
+      const removals = releaseNow(look() ?? []);
+      observeLags();
+      await Promise.all(removals);
     },
     makeRoom(neededSizeBytes) {
       if (sizeBytes + neededSizeBytes <= sizeBytesMax) return true;
       const nowMs = clock.nowMs();
       if (nowMs - lookedAtMs < lookIntervalMs) return false;
       lookedAtMs = nowMs;
-      const offsets = look();
-      if (offsets === undefined) return false;
-      void Promise.all(releaseNow(offsets));
+      const cursors = look();
+      if (cursors === undefined) return false;
+      void Promise.all(releaseNow(cursors));
       for (;;) {
         if (sizeBytes + neededSizeBytes <= sizeBytesMax) break;
-        if (!evictOldest(offsets)) return false;
+        if (!evictOldest(cursors)) return false;
       }
       lookedAtMs = Number.NEGATIVE_INFINITY;
       return true;
     },
-    retryAfterMs(neededSizeBytes) {
-      const nowMs = clock.nowMs();
-      freed = freed.filter(({ atMs }) => nowMs - atMs < drainWindowMs);
-      const drainedSizeBytes = freed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      if (drainedSizeBytes === 0) return retryAfterMsUnknown;
-      const missingSizeBytes = sizeBytes + neededSizeBytes - sizeBytesMax;
-      const waitMs = (missingSizeBytes / drainedSizeBytes) * drainWindowMs;
-      return Math.round(Math.min(Math.max(waitMs, retryAfterMsMin), retryAfterMsMax));
+    retryAfterMs: (neededSizeBytes) => drainRate.retryAfterMs(sizeBytes + neededSizeBytes - sizeBytesMax),
+    secondsUntilEviction() {
+      const { offset, openSizeBytes } = settings.end();
+      const diskShare = compressed.before === 0 ? 1 : compressed.after / compressed.before;
+      return exporters.map(({ consumer: { name: consumer }, cursor }) => {
+        if (cursor.offset >= offset) return { consumer, seconds: Number.POSITIVE_INFINITY };
+        // Everything older goes first.
+        const wanted = kept.filter(({ segment }) => segment.offsetEnd > cursor.offset);
+        const wantedSizeBytes = wanted.reduce((sum, entry) => sum + entry.sizeBytes, openSizeBytes);
+        const room = { sizeBytes: sizeBytesMax - wantedSizeBytes, diskShare };
+        return { consumer, seconds: forecast.seconds(consumer, room) };
+      });
+    },
+    nextToCompress: (sealedUntilMs) =>
+      kept.find(({ isDue, sealedAtMs }) => isDue && sealedAtMs <= sealedUntilMs)?.segment,
+    holds: (segment) => findKept(segment) !== undefined,
+    replaced(segment, newSizeBytes) {
+      const entry = findKept(segment);
+      if (entry === undefined) return;
+      compressed = { before: compressed.before + entry.sizeBytes, after: compressed.after + newSizeBytes };
+      sizeBytes += newSizeBytes - entry.sizeBytes;
+      entry.sizeBytes = newSizeBytes;
+      entry.isDue = false;
+    },
+    leave(segment) {
+      const entry = findKept(segment);
+      if (entry !== undefined) entry.isDue = false;
     },
   };
 }

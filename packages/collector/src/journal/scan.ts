@@ -1,8 +1,7 @@
-import { CollectorError, type JournalRecord, type Stream } from "../model/index.ts";
+import type { JournalRecord, Stream } from "../model/index.ts";
 import type { JournalFiles } from "./files.ts";
 import {
   decodeRecordHeader,
-  decodeSegmentHeader,
   isRecordWhole,
   recordHeaderSizeBytes,
   recordMagic,
@@ -10,6 +9,8 @@ import {
   segmentHeaderSizeBytes,
   type SegmentHeader,
 } from "./format.ts";
+import { readOpenHeader } from "./segment-header.ts";
+import { compressedBytes, plainBytes } from "./segment-bytes.ts";
 
 export interface ScanSettings {
   readonly files: JournalFiles;
@@ -19,6 +20,8 @@ export interface ScanSettings {
   readonly baseOffset: number;
   /** Stands in when the segment's own header is torn: its neighbour's. */
   readonly journalId?: string | undefined;
+  /** Taken for the segment's own, which is not read then. */
+  readonly header?: SegmentHeader;
 }
 
 export interface BlockLimit {
@@ -29,14 +32,24 @@ export interface BlockLimit {
   readonly sizeBytesMax: number;
 }
 
+/** A record as it lies in the file. */
+export interface ScannedRecord extends JournalRecord {
+  /** The one consumer that it is for; undefined: everybody. */
+  readonly addressee: string | undefined;
+  /** Of the payload on disk, which is longer than `payload` when there is an addressee. */
+  readonly sizeBytes: number;
+}
+
 export interface Block {
   /** Payloads are views into one buffer, which the next block overwrites. */
-  readonly records: readonly JournalRecord[];
+  readonly records: readonly ScannedRecord[];
+  /** The records as they lie on disk, headers included; overwritten likewise. */
+  readonly bytes: Buffer;
   /** Bytes passed over because no whole record was in them. */
   readonly brokenSizeBytes: number;
 }
 
-/** One pass over one segment, in file order. */
+/** One pass over one segment, in file order. Positions are those of the segment before it was compressed. */
 export interface SegmentScan {
   readonly baseOffset: number;
   /** undefined when it is torn. */
@@ -49,6 +62,8 @@ export interface SegmentScan {
   readonly itemsBefore: number;
   readonly bytesBefore: number;
   fileSizeBytes(): number;
+  /** Moves forward to a place from which the record of this offset is near; never beyond it. */
+  skipTowards(offset: number): void;
   /** The next whole records, at least one if there is any before the limit. */
   readBlock(limit: BlockLimit): Block;
   /** The next record's time of receipt without moving; undefined at the end. */
@@ -68,13 +83,14 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
   const fd = files.openForRead(path);
   let header: SegmentHeader | undefined;
   try {
-    header = readHeader(files, fd, path);
+    header = settings.header ?? readOpenHeader(files, fd, path)?.header;
   } catch (error) {
     files.close(fd);
     throw error;
   }
   const journalId = header?.journalId ?? settings.journalId ?? "";
   const seed = recordSeed(journalId, baseOffset);
+  const bytes = header?.isCompressed === true ? compressedBytes(files, fd, seed) : plainBytes(files, fd);
   let buffer = Buffer.alloc(0);
   let position = segmentHeaderSizeBytes;
   let offset = baseOffset;
@@ -85,7 +101,7 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
     if (buffer.length < sizeBytes || buffer.length > 2 * Math.max(sizeBytes, blockSizeBytesMax)) {
       buffer = Buffer.allocUnsafeSlow(sizeBytes);
     }
-    return buffer.subarray(0, files.read(fd, buffer.subarray(0, sizeBytes), from));
+    return buffer.subarray(0, bytes.read(buffer.subarray(0, sizeBytes), from));
   };
 
   /** Position of the next whole record behind a broken one, or `byteEnd`. */
@@ -129,9 +145,15 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
     get bytesBefore() {
       return bytesBefore;
     },
-    fileSizeBytes: () => files.openFileSizeBytes(fd),
+    fileSizeBytes: () => bytes.sizeBytes(),
+    skipTowards(wanted) {
+      const place = bytes.placeBefore(wanted);
+      if (place === undefined || place.offset <= offset) return;
+      ({ plainPosition: position, offset, itemsBefore, bytesBefore } = place);
+    },
     readBlock({ byteEnd, offsetEnd, sizeBytesMax }) {
-      const records: JournalRecord[] = [];
+      const records: ScannedRecord[] = [];
+      let whole: Buffer = Buffer.alloc(0);
       let brokenSizeBytes = 0;
       let blockSizeBytes = Math.max(recordHeaderSizeBytes, Math.min(sizeBytesMax, blockSizeBytesMax));
       while (records.length === 0 && offset < offsetEnd && position + recordHeaderSizeBytes <= byteEnd) {
@@ -156,13 +178,18 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
             offset = offsetEnd;
             break;
           }
+          const payload = block.subarray(start + recordHeaderSizeBytes, end);
+          const nameSizeBytes = fields.isAddressed ? 1 + payload[0]! : 0;
           records.push({
             position: { stream, shard: 0, offset: fields.offset },
             receivedAtMs: fields.receivedAtMs,
             itemCount: fields.itemCount,
-            payload: block.subarray(start + recordHeaderSizeBytes, end),
+            payload: payload.subarray(nameSizeBytes),
+            addressee: fields.isAddressed ? payload.toString("latin1", 1, nameSizeBytes) : undefined,
+            sizeBytes: payload.length,
           });
           start = end;
+          whole = block.subarray(0, end);
           position = blockStart + end;
           offset = fields.offset + 1;
           itemsBefore += fields.itemCount;
@@ -181,30 +208,14 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
           blockSizeBytes = missingSizeBytes;
         }
       }
-      return { records, brokenSizeBytes };
+      return { records, bytes: whole, brokenSizeBytes };
     },
     peekReceivedAtMs(byteEnd) {
       if (position + recordHeaderSizeBytes > byteEnd) return undefined;
-      const bytes = Buffer.alloc(recordHeaderSizeBytes);
-      if (files.read(fd, bytes, position) < recordHeaderSizeBytes) return undefined;
-      return decodeRecordHeader(bytes, 0)?.receivedAtMs;
+      const head = Buffer.alloc(recordHeaderSizeBytes);
+      if (bytes.read(head, position) < recordHeaderSizeBytes) return undefined;
+      return decodeRecordHeader(head, 0)?.receivedAtMs;
     },
     close: () => files.close(fd),
   };
-}
-
-function readHeader(files: JournalFiles, fd: number, path: string): SegmentHeader | undefined {
-  const bytes = Buffer.alloc(segmentHeaderSizeBytes);
-  const decoded = decodeSegmentHeader(bytes.subarray(0, files.read(fd, bytes, 0)));
-  switch (decoded.kind) {
-    case "header":
-      return decoded.header;
-    case "torn":
-      return undefined;
-    case "newer":
-      throw new CollectorError(
-        "QUARTET_JOURNAL_VERSION",
-        `${path} was written by a newer version of Quartet (format ${decoded.version}); start that version, or move the data directory away`,
-      );
-  }
 }

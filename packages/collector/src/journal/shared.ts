@@ -26,10 +26,12 @@ const slotCount = 16;
 const sequenceSlot = 0;
 const writerSlot = 1;
 const valueSlot = 2;
+/** Behind the streams: whether a thread of the process compresses segments. */
+const compressionOffsetBytes = streams.length * slotCount * 4;
 
 /** An empty handle: no stream has an end until its writer has opened it. */
 export function createJournalShared(): JournalShared {
-  return { buffer: new SharedArrayBuffer(streams.length * slotCount * 4) };
+  return { buffer: new SharedArrayBuffer(compressionOffsetBytes + 4) };
 }
 
 function slotsOf(shared: JournalShared, stream: Stream): Int32Array {
@@ -63,6 +65,13 @@ export function claimStream(shared: JournalShared, stream: Stream): EndPublisher
       Atomics.store(slots, writerSlot, 0);
     },
   };
+}
+
+/** The right to compress, for one thread of the process at a time; gives the way to return it, undefined when it is taken. */
+export function claimCompression(shared: JournalShared): (() => void) | undefined {
+  const slot = new Int32Array(shared.buffer, compressionOffsetBytes, 1);
+  if (Atomics.compareExchange(slot, 0, 0, 1) !== 0) return undefined;
+  return () => void Atomics.store(slot, 0, 0);
 }
 
 /** What one thread sees of a stream's end. */

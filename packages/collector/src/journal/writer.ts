@@ -5,44 +5,23 @@ import {
   type JournalBatch,
   type Position,
   type Stream,
-  type StreamWriter,
 } from "../model/index.ts";
-import type { Log, Telemetry } from "../telemetry/index.ts";
-import type { Consumer } from "./cursor.ts";
+import type { Log } from "../telemetry/index.ts";
+import { createCompactor, type CompressionSettings, type Compactor } from "./compactor.ts";
 import { nodeFiles, type JournalFiles } from "./files.ts";
 import { encodeSegmentHeader, recordHeaderSizeBytes, recordSeed, segmentHeaderSizeBytes } from "./format.ts";
-import { encodeGroup, measureGroup, sumGroup, type Waiting } from "./group.ts";
+import { encodeGroup, isWritable, measureGroup, sumGroup, withAddress, type Waiting } from "./group.ts";
 import { segmentPath, streamFolder } from "./layout.ts";
 import { journalMetrics, type JournalMetrics } from "./metrics.ts";
-import { recoverStream } from "./recovery.ts";
+import { recoverStream, type RecoveredStream } from "./recovery.ts";
 import { createRetention, type Retention } from "./retention.ts";
-import { claimStream, type EndPublisher, type JournalShared } from "./shared.ts";
-
-export interface StreamWriterOptions {
-  /** The data directory. */
-  readonly dir: string;
-  readonly stream: Stream;
-  readonly shared: JournalShared;
-  /** Disk budget of the stream. */
-  readonly sizeBytesMax?: number;
-  /** A segment is sealed before it grows beyond this; also the longest payload of one record. */
-  readonly segmentSizeBytesMax?: number;
-  /** Who reads this stream; they hold segments back even before their first commit. */
-  readonly consumers?: readonly Consumer[];
-  readonly clock?: Clock;
-  readonly telemetry?: Telemetry;
-  readonly log?: Log;
-  readonly files?: JournalFiles;
-}
-
-export interface SegmentStreamWriter extends StreamWriter {
-  /** Deletes sealed segments that every consumer has passed; also happens by itself, every few seconds and on each new segment. */
-  retain(): Promise<void>;
-}
+import { claimStream, type EndPublisher } from "./shared.ts";
+import type { SegmentStreamWriter, StreamWriterOptions } from "./writer-options.ts";
 
 interface OpenSegment {
   readonly fd: number;
   readonly baseOffset: number;
+  readonly itemsBefore: number;
   /** Synced bytes; what may lie behind them does not count. */
   byteEnd: number;
 }
@@ -53,6 +32,7 @@ const waitingSizeBytesMax = 128 * mebibyte;
 const retainIntervalMs = 5_000;
 /** After a failure of the disk it is left alone for so long. */
 const recoveryIntervalMs = 500;
+const compressionDefault: CompressionSettings = { afterMs: 60_000, share: 0.25 };
 
 /**
  * Opens a stream for its one writer: mends what a crash left, publishes the synced end to `shared`.
@@ -88,10 +68,11 @@ class Writer implements SegmentStreamWriter {
   readonly #metrics: JournalMetrics | undefined;
   readonly #publisher: EndPublisher;
   readonly #retention: Retention;
+  readonly #compactor: Compactor;
   readonly #journalId: string;
   readonly #recordSizeBytesMax: number;
   readonly #segmentSizeBytesMax: number;
-  readonly #removeSize: () => void;
+  readonly #removeGauges: () => void;
   #cancelTimer: () => void = () => undefined;
   #segment: OpenSegment | undefined;
   #nextOffset: number;
@@ -118,33 +99,34 @@ class Writer implements SegmentStreamWriter {
     // Only whole segments can be given up, so a small budget needs small segments.
     this.#segmentSizeBytesMax = Math.min(segmentSizeBytesMax, Math.max(64 * 1024, sizeBytesMax / 8));
     const metrics = this.#metrics;
-    this.#retention = createRetention({ files, dir, stream, sizeBytesMax, consumers, clock, log, metrics });
-    const recovered = recoverStream({ files, dir, stream, log, metrics });
+    const common = { files, dir, stream, clock, log, metrics };
+    this.#retention = createRetention({ ...common, sizeBytesMax, consumers, end: () => this.#end() });
+    const { shared, compression = compressionDefault } = options;
+    this.#compactor = createCompactor({ ...common, shared, retention: this.#retention, compression });
+    const recovered = recoverStream(common);
     this.#journalId = recovered.journalId;
     this.#nextOffset = recovered.nextOffset;
     this.#itemsTotal = recovered.itemsTotal;
     this.#bytesTotal = recovered.bytesTotal;
-    const last = recovered.segments.at(-1);
-    for (const [index, segment] of recovered.segments.slice(0, -1).entries()) {
-      this.#retention.seal({ ...segment, offsetEnd: recovered.segments[index + 1]!.baseOffset });
-    }
-    if (last !== undefined) {
-      const fd = files.openForWrite(segmentPath(dir, stream, last.baseOffset));
-      this.#segment = { fd, baseOffset: last.baseOffset, byteEnd: last.sizeBytes };
-    }
-    this.#removeSize =
-      metrics?.addSize(stream, () => ({ sizeBytes: this.#diskSizeBytes(), sizeBytesMax })) ??
-      (() => undefined);
+    this.#takeUp(recovered);
+    const sizes = metrics?.addSize(stream, () => ({ sizeBytes: this.#diskSizeBytes(), sizeBytesMax }));
+    const evictions = metrics?.addEviction(stream, () => this.#retention.secondsUntilEviction());
+    this.#removeGauges = () => {
+      sizes?.();
+      evictions?.();
+    };
     this.#publish();
     this.#armTimer();
   }
 
-  append(batch: JournalBatch): Promise<Position> {
-    if (!isUint32(batch.itemCount) || !(batch.receivedAtMs >= 0)) {
+  append(given: JournalBatch): Promise<Position> {
+    if (!isWritable(given)) {
+      const { itemCount, receivedAtMs, addressee = "everybody" } = given;
       return Promise.reject(
-        new RangeError(`a batch of ${batch.itemCount} items received at ${batch.receivedAtMs}`),
+        new RangeError(`a batch of ${itemCount} items received at ${receivedAtMs} for ${addressee}`),
       );
     }
+    const batch = withAddress(given);
     let payloadSizeBytes = 0;
     for (const piece of batch.payload) payloadSizeBytes += piece.length;
     const refusal = this.#refusal(payloadSizeBytes);
@@ -160,6 +142,10 @@ class Writer implements SegmentStreamWriter {
     return this.#retention.release();
   }
 
+  compact(): Promise<void> {
+    return this.#compactor.run();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -167,11 +153,32 @@ class Writer implements SegmentStreamWriter {
 
   async #close(): Promise<void> {
     this.#cancelTimer();
+    await this.#compactor.close();
     await this.#running;
     if (this.#segment !== undefined) this.#closeFile(this.#segment);
     this.#segment = undefined;
-    this.#removeSize();
+    this.#removeGauges();
     this.#publisher.release();
+  }
+
+  /** The segments that were found: all are sealed but the last, which is written on unless it was sealed and compressed before. */
+  #takeUp({ segments, nextOffset, itemsTotal }: RecoveredStream): void {
+    for (const [index, segment] of segments.entries()) {
+      const next = segments[index + 1];
+      if (next === undefined && !segment.isCompressed) {
+        const { baseOffset, itemsBefore, sizeBytes: byteEnd } = segment;
+        const fd = this.#files.openForWrite(segmentPath(this.#dir, this.#stream, baseOffset));
+        this.#segment = { fd, baseOffset, itemsBefore, byteEnd };
+        return;
+      }
+      const end = { offsetEnd: next?.baseOffset ?? nextOffset, itemsEnd: next?.itemsBefore ?? itemsTotal };
+      this.#retention.seal({ ...segment, ...end });
+    }
+  }
+
+  #end(): { readonly offset: number; readonly bytesTotal: number; readonly openSizeBytes: number } {
+    const openSizeBytes = this.#segment?.byteEnd ?? 0;
+    return { offset: this.#nextOffset, bytesTotal: this.#bytesTotal, openSizeBytes };
   }
 
   #diskSizeBytes(): number {
@@ -302,7 +309,7 @@ class Writer implements SegmentStreamWriter {
   #createSegment(): OpenSegment {
     const baseOffset = this.#nextOffset;
     const fd = this.#files.createForWrite(segmentPath(this.#dir, this.#stream, baseOffset));
-    return { fd, baseOffset, byteEnd: 0 };
+    return { fd, baseOffset, itemsBefore: this.#itemsTotal, byteEnd: 0 };
   }
 
   #segmentHeader(baseOffset: number): Buffer {
@@ -314,6 +321,7 @@ class Writer implements SegmentStreamWriter {
       itemsBefore: this.#itemsTotal,
       bytesBefore: this.#bytesTotal,
       createdAtMs: this.#clock.nowMs(),
+      isCompressed: false,
     });
   }
 
@@ -322,8 +330,7 @@ class Writer implements SegmentStreamWriter {
     if (segment === undefined) return;
     this.#segment = undefined;
     this.#closeFile(segment);
-    const { baseOffset, byteEnd: sizeBytes } = segment;
-    this.#retention.seal({ baseOffset, sizeBytes, offsetEnd: this.#nextOffset });
+    this.#seal(segment);
     void this.retain();
   }
 
@@ -343,9 +350,12 @@ class Writer implements SegmentStreamWriter {
       this.#log?.warn("the unsynced end of a segment could not be cut off", { stream: this.#stream, error });
     }
     this.#closeFile(segment);
-    if (isEmpty) return;
-    const { baseOffset, byteEnd: sizeBytes } = segment;
-    this.#retention.seal({ baseOffset, sizeBytes, offsetEnd: this.#nextOffset });
+    if (!isEmpty) this.#seal(segment);
+  }
+
+  #seal({ baseOffset, itemsBefore, byteEnd: sizeBytes }: OpenSegment): void {
+    const end = { offsetEnd: this.#nextOffset, itemsEnd: this.#itemsTotal };
+    this.#retention.seal({ baseOffset, itemsBefore, sizeBytes, isCompressed: false, ...end });
   }
 
   #closeFile(segment: OpenSegment): void {
@@ -370,12 +380,8 @@ class Writer implements SegmentStreamWriter {
 
   #armTimer(): void {
     this.#cancelTimer = this.#clock.setTimer(() => {
-      void this.retain();
+      void this.retain().then(() => this.compact());
       this.#armTimer();
     }, retainIntervalMs);
   }
-}
-
-function isUint32(value: number): boolean {
-  return value >>> 0 === value;
 }

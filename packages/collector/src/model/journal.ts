@@ -16,6 +16,11 @@ export interface JournalBatch {
   /** Spans, log records, data points or samples inside. */
   readonly itemCount: number;
   readonly receivedAtMs: number;
+  /**
+   * Only this consumer is given the record, the others pass over it: a replay that must not reach twice whom it has reached.
+   * Its items were counted when they first came, so let `itemCount` be 0. At most 255 letters of ASCII.
+   */
+  readonly addressee?: string;
 }
 
 export interface JournalRecord {
