@@ -16,13 +16,15 @@ import {
 } from "../packages/collector/src/model/index.ts";
 import { encodeRequest, encodeSeriesBatch, scanSpans } from "../packages/collector/src/otlp/index.ts";
 import { createLog, createTelemetry } from "../packages/collector/src/telemetry/index.ts";
+import { buildSpans, spansPerBatch } from "./spans.ts";
 
 const rounds = Number(process.argv[2] ?? 5);
 const secondsPerCase = Number(process.argv[3] ?? 2);
-const spansPerBatch = 512;
 const distinctBatches = 48;
 
-const batches = Array.from({ length: distinctBatches }, (_, index) => buildBatch(index));
+const batches = Array.from({ length: distinctBatches }, (_, index) =>
+  encodeRequest("spans", buildSpans(index)),
+);
 const sizeBytes = batches.reduce((sum, batch) => sum + batch.length, 0) / (distinctBatches * spansPerBatch);
 
 const cases: readonly {
@@ -42,48 +44,6 @@ for (let round = 0; round <= rounds; round += 1) {
   }
 }
 for (const { name, micros } of cases) report(name, micros);
-
-function buildBatch(seed: number): Uint8Array {
-  const nowNano = BigInt(Date.now()) * 1_000_000n;
-  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
-  const attribute = (key: string, value: string) => ({ key, value: { stringValue: value } });
-  const spans = Array.from({ length: spansPerBatch }, (_, index) => ({
-    traceId: hex(seed * 1_000 + (index >> 3) + 1, 32),
-    spanId: hex(seed * 100_000 + index + 1, 16),
-    // Client, its server, something inside: two of three spans are the sides of a request.
-    parentSpanId: hex(seed * 100_000 + index, 16),
-    name: `GET /api/orders/${index % 20}`,
-    kind: [3, 2, 1][index % 3],
-    startTimeUnixNano: String(nowNano - BigInt(((index * 7_919) % 300) * 1_000_000)),
-    endTimeUnixNano: String(nowNano),
-    attributes: [
-      attribute("http.request.method", "GET"),
-      attribute("http.route", `/api/orders/${index % 20}`),
-      attribute(
-        "url.full",
-        `https://shop.example/api/orders/${index}?page=2&sort=newest&currency=EUR&locale=en-GB`,
-      ),
-      attribute(
-        "user_agent.original",
-        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 Shop/7",
-      ),
-      attribute("server.address", "shop.example"),
-      attribute("server.port", "443"),
-      attribute("client.address", "10.20.30.40"),
-      attribute("http.response.status_code", "200"),
-      attribute("network.protocol.version", "1.1"),
-      attribute("thread.name", "worker-7"),
-    ],
-    ...(index % 50 === 0 ? { status: { code: 2 } } : {}),
-  }));
-  const resource = {
-    attributes: [
-      attribute("service.name", `service-${seed % 8}`),
-      attribute("service.instance.id", `i-${seed % 16}`),
-    ],
-  };
-  return encodeRequest("spans", { resourceSpans: [{ resource, scopeSpans: [{ spans }] }] });
-}
 
 function measureScan(): number {
   let spanCount = 0;

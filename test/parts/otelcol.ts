@@ -7,7 +7,7 @@ export interface OtelcolSettings {
   /**
    * The configuration that these ports go into; `dataDir` is an empty folder of its own (for file_storage). Without it, OTLP
    * over HTTP and gRPC is taken and thrown away. Components: receiver otlp; exporters otlp_http, otlp_grpc, prometheus, debug,
-   * nop; connector spanmetrics; extension file_storage.
+   * nop; connector span_metrics; extension file_storage.
    */
   readonly config?: (own: {
     readonly otlpHttp: number;
