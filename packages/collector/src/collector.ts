@@ -190,6 +190,9 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     rateLimit: config.receive.otlp.rateLimit,
     ...guardOf("receive.otlp", config.receive.otlp, { clock, log }),
     append: (signal, batch) => writers.get(signal)!.append(batch),
+    // The writer of `series` is in another thread: it says no when it is asked to append.
+    journalRefusal: (stream, sizeBytes) =>
+      stream === "series" ? undefined : writers.get(stream)?.refusal(sizeBytes),
     clock,
     telemetry,
     log,

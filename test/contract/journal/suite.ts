@@ -219,13 +219,17 @@ export function testJournal(openEngine: (clock: Clock) => Promise<JournalEngine>
     expect(refusal).toMatchObject({ code: "QUARTET_JOURNAL_FULL" });
     expect(refusal.retryAfterMs).toBeGreaterThanOrEqual(1_000);
     expect(accepted).toBeGreaterThan(15);
+    expect(writer.refusal(50_000)).toMatchObject({ code: "QUARTET_JOURNAL_FULL" });
     const reader = engine.openReader({ stream: "spans", consumer: "derive" });
     expect(drain(reader)).toHaveLength(accepted);
     reader.commit(accepted);
     await untilAppended(writer, 50_000);
+    expect(writer.refusal(50_000)).toBeUndefined();
+    expect(writer.refusal(2_000_000)).toMatchObject({ code: "QUARTET_JOURNAL_FULL" });
     expect(reader.lost()).toEqual({ records: 0, items: 0 });
     reader.close();
     await writer.close();
+    expect(writer.refusal(1)).toMatchObject({ code: "QUARTET_JOURNAL_UNAVAILABLE" });
   });
 
   test("what only a lagging exporter wants is dropped oldest first, and the exporter knows how much", async () => {

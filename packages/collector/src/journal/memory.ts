@@ -73,7 +73,18 @@ function openWriter(state: StreamState, options: MemoryWriterOptions): StreamWri
     state.consumers.set(name, { kind, offset: state.consumers.get(name)?.offset ?? 0 });
   }
   let isClosed = false;
+  const closed = () => new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", `stream ${stream} is closed`);
+  const full = () =>
+    new CollectorError("QUARTET_JOURNAL_FULL", `the budget of stream ${stream} is spent`, {
+      retryAfterMs: 1_000,
+    });
   return {
+    refusal(sizeBytes) {
+      if (isClosed) return closed();
+      const wanted = state.records.filter((_, index) => isWantedByState(state, state.oldest + index));
+      const wantedSizeBytes = wanted.reduce((sum, { payload }) => sum + payload.length, 0);
+      return wantedSizeBytes + sizeBytes > sizeBytesMax ? full() : undefined;
+    },
     async append({ payload, itemCount, receivedAtMs, addressee }) {
       const bytes = Buffer.concat(payload);
       if (bytes.length > recordSizeBytesMax) {
@@ -82,12 +93,8 @@ function openWriter(state: StreamState, options: MemoryWriterOptions): StreamWri
           `${bytes.length} bytes are over ${recordSizeBytesMax}`,
         );
       }
-      if (isClosed) throw new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", `stream ${stream} is closed`);
-      if (!makeRoom(state, sizeBytesMax - bytes.length)) {
-        throw new CollectorError("QUARTET_JOURNAL_FULL", `the budget of stream ${stream} is spent`, {
-          retryAfterMs: 1_000,
-        });
-      }
+      if (isClosed) throw closed();
+      if (!makeRoom(state, sizeBytesMax - bytes.length)) throw full();
       const position = { stream, shard: 0, offset: state.oldest + state.records.length };
       state.records.push({ position, receivedAtMs, itemCount, payload: bytes, addressee });
       state.sizeBytes += bytes.length;
@@ -105,17 +112,18 @@ function openWriter(state: StreamState, options: MemoryWriterOptions): StreamWri
 /** Drops the oldest records that everybody has passed or only exporters want, until no more than `sizeBytesMax` are left. */
 function makeRoom(state: StreamState, sizeBytesMax: number): boolean {
   while (state.sizeBytes > sizeBytesMax) {
-    const isWanted = [...state.consumers.values()].some(
-      ({ kind, offset }) => kind === "state" && offset <= state.oldest,
-    );
     const oldest = state.records[0];
-    if (isWanted || oldest === undefined) return false;
+    if (isWantedByState(state, state.oldest) || oldest === undefined) return false;
     state.records.shift();
     state.oldest += 1;
     state.sizeBytes -= oldest.payload.length;
     state.itemsGone += oldest.itemCount;
   }
   return true;
+}
+
+function isWantedByState(state: StreamState, of: number): boolean {
+  return [...state.consumers.values()].some(({ kind, offset }) => kind === "state" && offset <= of);
 }
 
 function openReader(state: StreamState, consumer: string, clock: Clock): AccountingReader {

@@ -41,6 +41,8 @@ export interface Retention {
   release(): Promise<void>;
   /** Whether `sizeBytes` more fit the budget, after dropping what only lagging exporters still want. */
   makeRoom(sizeBytes: number): boolean;
+  /** Whether `makeRoom` would say yes, once the segment being written is sealed; drops nothing. */
+  hasRoom(sizeBytes: number): boolean;
   /** When there may be room again, from the speed at which segments went lately. */
   retryAfterMs(sizeBytes: number): number;
   /** For each exporter, the time until records that it has not sent are dropped; see EvictionForecast. */
@@ -80,6 +82,9 @@ export function createRetention(settings: RetentionSettings): Retention {
   let exporters: readonly ConsumerCursor[] = [];
   /** Of the segments that were compressed. */
   let compressed = { before: 0, after: 0 };
+  /** What could go, and when that was last looked at. */
+  let droppableSizeBytes = 0;
+  let measuredAtMs = Number.NEGATIVE_INFINITY;
 
   const readCursors = (): ConsumerCursor[] => {
     const consumers = new Map(settings.consumers.map((consumer) => [consumer.name, consumer]));
@@ -109,6 +114,7 @@ export function createRetention(settings: RetentionSettings): Retention {
     const { segment, sizeBytes: droppedSizeBytes } = kept.shift()!;
     sizeBytes -= droppedSizeBytes;
     drainRate.freed(droppedSizeBytes);
+    measuredAtMs = Number.NEGATIVE_INFINITY;
     const path = segmentPath(dir, stream, segment.baseOffset);
     try {
       await files.removeLater(path);
@@ -126,6 +132,18 @@ export function createRetention(settings: RetentionSettings): Retention {
     const removals: Promise<void>[] = [];
     while (kept.length > 0 && kept[0]!.segment.offsetEnd <= passed) removals.push(drop());
     return removals;
+  };
+
+  /** Of segments that no derive or store still has to read, the one being written among them. */
+  const measureDroppable = (): number => {
+    const cursors = look();
+    if (cursors === undefined) return 0;
+    const states = cursors.filter(({ consumer }) => consumer.kind === "state");
+    const passed = Math.min(...states.map(({ cursor }) => cursor.offset));
+    const { offset, openSizeBytes } = settings.end();
+    return kept
+      .filter(({ segment }) => segment.offsetEnd <= passed)
+      .reduce((sum, entry) => sum + entry.sizeBytes, offset <= passed ? openSizeBytes : 0);
   };
 
   /** Drops the oldest segment unless derive or a store still has to read it. */
@@ -190,6 +208,15 @@ export function createRetention(settings: RetentionSettings): Retention {
       }
       lookedAtMs = Number.NEGATIVE_INFINITY;
       return true;
+    },
+    hasRoom(neededSizeBytes) {
+      if (sizeBytes + neededSizeBytes <= sizeBytesMax) return true;
+      const nowMs = clock.nowMs();
+      if (nowMs - measuredAtMs >= lookIntervalMs) {
+        measuredAtMs = nowMs;
+        droppableSizeBytes = measureDroppable();
+      }
+      return sizeBytes - droppableSizeBytes + neededSizeBytes <= sizeBytesMax;
     },
     retryAfterMs: (neededSizeBytes) => drainRate.retryAfterMs(sizeBytes + neededSizeBytes - sizeBytesMax),
     secondsUntilEviction() {

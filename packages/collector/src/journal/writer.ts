@@ -14,6 +14,7 @@ import { encodeGroup, isWritable, measureGroup, sumGroup, withAddress, type Wait
 import { segmentPath, streamFolder } from "./layout.ts";
 import { journalMetrics, type JournalMetrics } from "./metrics.ts";
 import { recoverStream, type RecoveredStream } from "./recovery.ts";
+import { full, tooLarge, unavailable } from "./refusals.ts";
 import { createRetention, type Retention } from "./retention.ts";
 import { claimStream, type EndPublisher } from "./shared.ts";
 import type { SegmentStreamWriter, StreamWriterOptions } from "./writer-options.ts";
@@ -138,6 +139,14 @@ class Writer implements SegmentStreamWriter {
     return promise;
   }
 
+  refusal(sizeBytes: number): CollectorError | undefined {
+    if (this.#closing !== undefined || this.#clock.nowMs() < this.#brokenUntilMs) return this.#unavailable();
+    const writtenSizeBytes = this.#segment?.byteEnd ?? 0;
+    const neededSizeBytes =
+      writtenSizeBytes + this.#waitingSizeBytes + segmentHeaderSizeBytes + recordHeaderSizeBytes + sizeBytes;
+    return this.#retention.hasRoom(neededSizeBytes) ? undefined : this.#full(neededSizeBytes);
+  }
+
   retain(): Promise<void> {
     return this.#retention.release();
   }
@@ -189,18 +198,11 @@ class Writer implements SegmentStreamWriter {
     const stream = this.#stream;
     if (payloadSizeBytes > this.#recordSizeBytesMax) {
       this.#metrics?.refusedRecords.add({ stream, reason: "too_large" });
-      return new CollectorError(
-        "QUARTET_RECORD_TOO_LARGE",
-        `a record of ${payloadSizeBytes} bytes is over the journal's limit of ${this.#recordSizeBytesMax} bytes`,
-      );
+      return tooLarge(payloadSizeBytes, this.#recordSizeBytesMax);
     }
-    const nowMs = this.#clock.nowMs();
-    if (this.#closing !== undefined || nowMs < this.#brokenUntilMs) {
+    if (this.#closing !== undefined || this.#clock.nowMs() < this.#brokenUntilMs) {
       this.#metrics?.refusedRecords.add({ stream, reason: "unavailable" });
-      const reason = this.#closing === undefined ? "cannot be written" : "is closed";
-      return new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", `the journal of ${stream} ${reason}`, {
-        retryAfterMs: Math.max(1_000, this.#brokenUntilMs - nowMs),
-      });
+      return this.#unavailable();
     }
     const sizeBytes = segmentHeaderSizeBytes + recordHeaderSizeBytes + payloadSizeBytes;
     if (this.#waitingSizeBytes > 0 && this.#waitingSizeBytes + sizeBytes > waitingSizeBytesMax) {
@@ -212,11 +214,18 @@ class Writer implements SegmentStreamWriter {
     const neededSizeBytes = (this.#segment?.byteEnd ?? 0) + this.#waitingSizeBytes + sizeBytes;
     if (!this.#makeRoom(neededSizeBytes)) {
       this.#metrics?.refusedRecords.add({ stream, reason: "full" });
-      return new CollectorError("QUARTET_JOURNAL_FULL", `the disk budget of stream ${stream} is spent`, {
-        retryAfterMs: this.#retention.retryAfterMs(neededSizeBytes),
-      });
+      return this.#full(neededSizeBytes);
     }
     return undefined;
+  }
+
+  #unavailable(): CollectorError {
+    const retryAfterMs = Math.max(1_000, this.#brokenUntilMs - this.#clock.nowMs());
+    return unavailable(this.#stream, { isClosed: this.#closing !== undefined, retryAfterMs });
+  }
+
+  #full(neededSizeBytes: number): CollectorError {
+    return full(this.#stream, this.#retention.retryAfterMs(neededSizeBytes));
   }
 
   #makeRoom(neededSizeBytes: number): boolean {

@@ -1,3 +1,5 @@
+import type { CollectorError } from "./errors.ts";
+
 /** One ordered log per signal, and one for the series made of them. */
 export type Stream = "spans" | "logs" | "metrics" | "series";
 
@@ -40,6 +42,11 @@ export interface StreamWriter {
    * QUARTET_RECORD_TOO_LARGE (never retry).
    */
   append(batch: JournalBatch): Promise<Position>;
+  /**
+   * What an append of so many bytes would be refused with now, undefined when it would be taken. Nothing is kept or given up for it:
+   * who lets several come at a time asks for all of them together.
+   */
+  refusal(sizeBytes: number): CollectorError | undefined;
   /** Syncs what is pending and closes the files. Safe to call twice. */
   close(): Promise<void>;
 }

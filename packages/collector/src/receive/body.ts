@@ -1,8 +1,10 @@
 import { finished, type Readable, type Transform } from "node:stream";
 import { createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import type { Clock } from "../model/index.ts";
-import type { Budget, Reservation } from "./budget.ts";
+import type { Room } from "./admission.ts";
+import { Gatherer } from "./gather.ts";
 import { refuse, type Refusal } from "./outcome.ts";
+import { watchPace } from "./pace.ts";
 
 /** Larger than the default of 16 KiB: each chunk is a trip to the thread pool and back. */
 const chunkSize = 128 * 1024;
@@ -30,35 +32,34 @@ export interface BodySettings {
   readonly encoding: string;
   /** Bound after decompression. */
   readonly sizeBytesMax: number;
-  readonly budget: Budget;
-  readonly reservation: Reservation;
+  /** How many bytes there will be before decompression, as far as the first of them say; asked until it is known. */
+  readonly announced: (first: Buffer) => number | undefined;
+  readonly room: Room;
   /** How long the body may take to arrive. */
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
 
 /**
- * The whole body, decompressed. It is counted while it streams, so that a bomb costs at most the bound.
+ * The whole body, decompressed. What was announced is reserved before it is read, the rest as it comes: a bomb costs the bound at most.
  * After a refusal the rest of the source is not read any more; the caller drains or closes it.
  */
 export function readBody(source: Readable, settings: BodySettings): Promise<Body> {
-  const { sizeBytesMax, budget, reservation } = settings;
+  const { sizeBytesMax, room } = settings;
   const decompressor = decompressors.get(settings.encoding)?.();
   const stream = decompressor ?? source;
   return new Promise((resolve) => {
-    let chunks: Buffer[] = [];
-    let sizeBytes = 0;
+    const gatherer = new Gatherer();
+    let announcedBytes: number | undefined;
+    let receivedBytes = 0;
+    let reservedBytes = 0;
     let isSettled = false;
-    const cancelTimer = settings.clock.setTimer(
-      () => settle(refuse("slow", `the request took longer than ${settings.timeoutMs / 1_000} s to arrive`)),
-      settings.timeoutMs,
-    );
     const settle = (body: Body) => {
       if (isSettled) return;
       isSettled = true;
-      cancelTimer();
-      chunks = [];
+      stopWatching();
       stream.off("data", take);
+      source.off("data", count);
       source.pause();
       if (decompressor !== undefined) {
         source.unpipe(decompressor);
@@ -66,23 +67,51 @@ export function readBody(source: Readable, settings: BodySettings): Promise<Body
       }
       resolve(body);
     };
-    const take = (chunk: Buffer) => {
-      sizeBytes += chunk.length;
-      if (sizeBytes > sizeBytesMax) settle(refuseTooLarge(sizeBytesMax));
-      else if (!reservation.grow(chunk.length)) {
-        settle(
-          refuse(
-            "memory_full",
-            "requests under way take all the memory there is for them",
-            budget.retryAfterMs(),
-          ),
-        );
-      } else chunks.push(chunk);
+    const stopWatching = watchPace({
+      clock: settings.clock,
+      timeoutMs: settings.timeoutMs,
+      // While it waits for us it cannot be slow.
+      receivedBytes: () => (source.readableFlowing === true ? receivedBytes : undefined),
+      announcedBytes: () => announcedBytes,
+      onSlow: (message) => settle(refuse("slow", message)),
+    });
+    /** Holds so many bytes in all. */
+    const reserve = (wantedBytes: number): boolean => {
+      if (wantedBytes <= reservedBytes) return true;
+      const refusal = room.grow(wantedBytes - reservedBytes);
+      if (refusal !== undefined) {
+        settle(refusal);
+        return false;
+      }
+      reservedBytes = wantedBytes;
+      return true;
     };
+    const admit = (first: Buffer): boolean => {
+      if (announcedBytes !== undefined) return true;
+      announcedBytes = settings.announced(first);
+      if (announcedBytes === undefined) return true;
+      if (announcedBytes <= sizeBytesMax) return reserve(announcedBytes);
+      // Packed it cannot be much larger than unpacked, but it may be a little.
+      if (decompressor !== undefined) return reserve(sizeBytesMax);
+      settle(refuseTooLarge(sizeBytesMax));
+      return false;
+    };
+    const count = (chunk: Buffer) => {
+      receivedBytes += chunk.length;
+    };
+    const take = (chunk: Buffer) => {
+      if (decompressor === undefined) {
+        count(chunk);
+        if (!admit(chunk)) return;
+      }
+      const sizeBytes = gatherer.sizeBytes + chunk.length;
+      if (sizeBytes > sizeBytesMax) settle(refuseTooLarge(sizeBytesMax));
+      else if (reserve(sizeBytes))
+        gatherer.push(chunk, decompressor === undefined ? announcedBytes : undefined);
+    };
+    if (!admit(Buffer.alloc(0))) return;
     stream.on("data", take);
-    stream.on("end", () =>
-      settle({ kind: "read", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) }),
-    );
+    stream.on("end", () => settle({ kind: "read", bytes: gatherer.take() }));
     finished(source, { writable: false }, (error) => {
       if (error) settle(refuse("client_left", "the client left before the end of its request"));
     });
@@ -90,6 +119,7 @@ export function readBody(source: Readable, settings: BodySettings): Promise<Body
     decompressor.on("error", (error) =>
       settle(refuse("undecodable", `the body cannot be decompressed: ${error.message}`)),
     );
+    source.on("data", count);
     source.pipe(decompressor);
   });
 }

@@ -1,15 +1,15 @@
 /** Memory that requests under way may take together. */
 export interface Budget {
   readonly usedBytes: number;
-  /** A request begins; it holds nothing yet. */
-  open(): Reservation;
+  /** A request of this client begins; it holds nothing yet. */
+  open(client: string): Reservation;
   /** How long it takes, at the pace of the last seconds, until half of what is held is answered: 1 to 30 s. */
   retryAfterMs(): number;
 }
 
 /** What one request holds. */
 export interface Reservation {
-  /** False when there is no room; what was held stays held. */
+  /** False when there is no room for so much more; what was held stays held. */
   grow(sizeBytes: number): boolean;
   /** Gives everything back. Safe to call twice. */
   release(): void;
@@ -18,8 +18,14 @@ export interface Reservation {
 const paceWindowMs = 5_000;
 const retryAfterMinMs = 1_000;
 const retryAfterMaxMs = 30_000;
+/**
+ * A client may hold this many times what is still free. One alone gets four fifths, two get four ninths each, and so on:
+ * there is always something left for the next one, without a list of who might come.
+ * @see Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches"
+ */
+const shareOfFree = 4;
 
-/** A budget of `sizeBytesMax`; one request may always take it whole when it is alone. */
+/** A budget of `sizeBytesMax`, shared fairly by whoever holds some of it. */
 export function createBudget({
   sizeBytesMax,
   nowMs,
@@ -28,6 +34,8 @@ export function createBudget({
   readonly nowMs: () => number;
 }): Budget {
   let usedBytes = 0;
+  /** Of clients that hold something. */
+  const heldBy = new Map<string, number>();
   /** Bytes given back since the window began, and in the window before. */
   let releasedBytes = 0;
   let releasedBytesBefore = 0;
@@ -45,17 +53,24 @@ export function createBudget({
     get usedBytes() {
       return usedBytes;
     },
-    open() {
+    open(client) {
       let heldBytes = 0;
       return {
         grow(sizeBytes) {
-          if (usedBytes + sizeBytes > sizeBytesMax) return false;
+          const clientBytes = (heldBy.get(client) ?? 0) + sizeBytes;
+          const freeBytes = sizeBytesMax - usedBytes - sizeBytes;
+          if (clientBytes > shareOfFree * freeBytes) return false;
+          heldBy.set(client, clientBytes);
           usedBytes += sizeBytes;
           heldBytes += sizeBytes;
           return true;
         },
         release() {
+          if (heldBytes === 0) return;
           turnWindow();
+          const left = heldBy.get(client)! - heldBytes;
+          if (left === 0) heldBy.delete(client);
+          else heldBy.set(client, left);
           usedBytes -= heldBytes;
           releasedBytes += heldBytes;
           heldBytes = 0;

@@ -7,6 +7,11 @@ export type Frame =
   | { readonly kind: "read"; readonly isCompressed: boolean; readonly message: Buffer }
   | Refusal;
 
+/** How long the frame will be, prefix included, as soon as its first bytes are there. */
+export function announcedFrameBytes(first: Buffer): number | undefined {
+  return first.length < framePrefixBytes ? undefined : framePrefixBytes + first.readUInt32BE(1);
+}
+
 /**
  * The one message of a unary call.
  * @see gRPC over HTTP/2, "Length-Prefixed-Message"

@@ -6,9 +6,15 @@ import {
 } from "node:http2";
 import { Readable } from "node:stream";
 import { encodeExportResponse, encodeRetryStatus, type OtlpSignal } from "../otlp/index.ts";
+import type { Room } from "./admission.ts";
 import { isKnownEncoding, knownEncodings, readBody, type Body } from "./body.ts";
-import type { Reservation } from "./budget.ts";
-import { buildFrame, encodeGrpcMessage, framePrefixBytes, parseFrame } from "./grpc-frame.ts";
+import {
+  announcedFrameBytes,
+  buildFrame,
+  encodeGrpcMessage,
+  framePrefixBytes,
+  parseFrame,
+} from "./grpc-frame.ts";
 import type { HandlerSettings } from "./http.ts";
 import { refusalMeaning, refuse, rpcCode, type Outcome, type Refusal } from "./outcome.ts";
 
@@ -35,7 +41,7 @@ export function isGrpc(contentType: string | undefined): boolean {
  * @see gRPC over HTTP/2, and OTLP specification 1.11, "OTLP/gRPC"
  */
 export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
-  const { requestSizeBytesMax, requestTimeoutMs, admission, intake, budget, metrics, clock } = settings;
+  const { requestSizeBytesMax, requestTimeoutMs, admission, intake, metrics, clock } = settings;
 
   function refuseEarly({ method, headers, url }: Http2ServerRequest): Refusal | undefined {
     if (method !== "POST") return refuse("method", `gRPC calls are POST, not ${method}`);
@@ -48,10 +54,15 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
     return undefined;
   }
 
-  async function readMessage(request: Http2ServerRequest, reservation: Reservation): Promise<Body> {
-    const shared = { budget, reservation, timeoutMs: requestTimeoutMs, clock };
+  async function readMessage(request: Http2ServerRequest, room: Room): Promise<Body> {
+    const shared = { room, timeoutMs: requestTimeoutMs, clock };
     const sizeBytesMax = requestSizeBytesMax + framePrefixBytes;
-    const body = await readBody(request, { ...shared, encoding: "identity", sizeBytesMax });
+    const body = await readBody(request, {
+      ...shared,
+      encoding: "identity",
+      sizeBytesMax,
+      announced: announcedFrameBytes,
+    });
     if (body.kind === "refused") return body;
     const frame = parseFrame(body.bytes);
     if (frame.kind === "refused") return frame;
@@ -67,6 +78,8 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
       ...shared,
       encoding,
       sizeBytesMax: requestSizeBytesMax,
+      // It is held already.
+      announced: () => undefined,
     });
   }
 
@@ -75,14 +88,15 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
     if (early !== undefined) return early;
     const admitted = admission.admit(request.headers, request.socket, tokenHint);
     if (admitted.kind === "refused") return admitted;
-    const reservation = budget.open();
+    const signal = signals.get(request.url)!;
+    const room = admitted.open(signal);
     try {
-      const message = await readMessage(request, reservation);
+      const message = await readMessage(request, room);
       if (message.kind === "refused") return message;
       admitted.spend(message.bytes.length);
-      return await intake.accept(signals.get(request.url)!, "application/x-protobuf", message.bytes);
+      return await intake.accept(signal, "application/x-protobuf", message.bytes);
     } finally {
-      reservation.release();
+      room.release();
     }
   }
 

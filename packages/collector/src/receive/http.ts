@@ -4,7 +4,6 @@ import type { Clock } from "../model/index.ts";
 import { encodeExportResponse, encodeStatus, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
 import type { Admission } from "./admission.ts";
 import { isKnownEncoding, knownEncodings, readBody, refuseTooLarge } from "./body.ts";
-import type { Budget } from "./budget.ts";
 import type { Cors } from "./cors.ts";
 import type { Intake } from "./intake.ts";
 import { refusalMeaning, refuse, type Outcome, type Refusal } from "./outcome.ts";
@@ -17,7 +16,6 @@ export interface HandlerSettings {
   readonly admission: Admission;
   readonly cors: Cors;
   readonly intake: Intake;
-  readonly budget: Budget;
   readonly metrics: ReceiveMetrics;
   readonly clock: Clock;
   /** Clients are then asked to open no further request on their connection. */
@@ -48,7 +46,7 @@ interface Answered {
  * @see OTLP specification 1.11, "OTLP/HTTP"
  */
 export function createHttpHandler(settings: HandlerSettings): HttpHandler {
-  const { requestSizeBytesMax, requestTimeoutMs, admission, cors, intake, budget, metrics, clock } = settings;
+  const { requestSizeBytesMax, requestTimeoutMs, admission, cors, intake, metrics, clock } = settings;
 
   /** What the first line and the headers say already; undefined when the body is wanted. */
   function refuseEarly({ headers, method }: HttpRequest, path: string): Refusal | undefined {
@@ -71,7 +69,7 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
       return refuse("encoding", `the content encoding ${encoding} is none of ${knownEncodings.join(", ")}`);
     }
     const isPlain = encoding === "" || encoding === "identity";
-    if (isPlain && Number(headers["content-length"] ?? 0) > requestSizeBytesMax)
+    if (isPlain && (contentLengthOf(headers) ?? 0) > requestSizeBytesMax)
       return refuseTooLarge(requestSizeBytesMax);
     return undefined;
   }
@@ -89,13 +87,13 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
     const admitted = admission.admit(request.headers, request.socket, "as Authorization: Bearer …");
     if (admitted.kind === "refused") return { outcome: admitted, signal, contentType };
     if (/100-continue/i.test(request.headers.expect ?? "")) response.writeContinue();
-    const reservation = budget.open();
+    const room = admitted.open(signal);
     try {
       const body = await readBody(request, {
         encoding: encodingOf(request.headers),
         sizeBytesMax: requestSizeBytesMax,
-        budget,
-        reservation,
+        announced: () => contentLengthOf(request.headers),
+        room,
         timeoutMs: requestTimeoutMs,
         clock,
       });
@@ -103,7 +101,7 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
       admitted.spend(body.bytes.length);
       return { outcome: await intake.accept(signal, contentType, body.bytes), signal, contentType };
     } finally {
-      reservation.release();
+      room.release();
     }
   }
 
@@ -187,6 +185,11 @@ function render(outcome: Outcome, contentType: OtlpContentType): Answer {
 
 function mediaTypeOf(headers: IncomingHttpHeaders): string {
   return (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
+}
+
+function contentLengthOf(headers: IncomingHttpHeaders): number | undefined {
+  const length = headers["content-length"];
+  return length === undefined ? undefined : Number(length);
 }
 
 function encodingOf(headers: IncomingHttpHeaders): string {

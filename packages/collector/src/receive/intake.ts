@@ -1,7 +1,7 @@
-import { CollectorError, type Clock, type JournalBatch } from "../model/index.ts";
+import type { Clock, JournalBatch } from "../model/index.ts";
 import { inspectRequest, transcodeJson, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
 import type { Log } from "../telemetry/index.ts";
-import { refuse, type Outcome, type Refusal } from "./outcome.ts";
+import { refusalOf, type Outcome } from "./outcome.ts";
 import type { ReceiveMetrics } from "./telemetry.ts";
 
 interface IntakeSettings {
@@ -17,8 +17,6 @@ export interface Intake {
   /** Resolves after the batch is in the journal, synced. Never rejects. */
   accept(signal: OtlpSignal, contentType: OtlpContentType, body: Uint8Array): Promise<Outcome>;
 }
-
-const retryAfterDefaultMs = 1_000;
 
 export function createIntake({ append, clock, metrics, log }: IntakeSettings): Intake {
   let lastReceivedAtMs = 0;
@@ -69,19 +67,4 @@ export function createIntake({ append, clock, metrics, log }: IntakeSettings): I
       }
     },
   };
-}
-
-/** What a failure means to the client. */
-export function refusalOf(error: unknown): Refusal {
-  const unexpected = refuse("internal", "the collector failed; its log says why");
-  if (!(error instanceof CollectorError)) return unexpected;
-  const { code, message, retryAfterMs = retryAfterDefaultMs } = error;
-  if (code === "QUARTET_OTLP_INVALID") return refuse("undecodable", message);
-  if (code === "QUARTET_SNAPPY_INVALID" || code === "QUARTET_SERIES_INVALID")
-    return refuse("undecodable", message);
-  if (code === "QUARTET_RECORD_TOO_LARGE") return refuse("too_large", `${message}; send smaller batches`);
-  if (code === "QUARTET_OTLP_TOO_LARGE") return refuse("too_large", message);
-  if (code === "QUARTET_JOURNAL_FULL") return refuse("journal_full", message, retryAfterMs);
-  if (code === "QUARTET_JOURNAL_UNAVAILABLE") return refuse("journal_unavailable", message, retryAfterMs);
-  return unexpected;
 }

@@ -6,15 +6,15 @@ import { encodeRequest } from "../otlp/index.ts";
 import { createTestClock, dial, goodTraceId, open, post, spanOf, traces } from "./open.test-kit.ts";
 
 const body = encodeRequest("spans", traces(spanOf(goodTraceId)));
-const head = (length: number) =>
-  `POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+const head = (length: number, more = "") =>
+  `POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n${more}content-length: ${length}\r\n\r\n`;
 
 test("a client that leaves in mid-body disturbs nobody, and gives its memory back", async () => {
   const { address, url, appended, metrics } = await open();
   const { socket } = await dial(address);
   socket.write(head(100_000));
   socket.write("x".repeat(5_000));
-  await vi.waitFor(async () => expect(await metrics()).toContain("quartet_receive_in_flight_bytes 5000"));
+  await vi.waitFor(async () => expect(await metrics()).toContain("quartet_receive_in_flight_bytes 100000"));
   socket.destroy();
   await vi.waitFor(async () => expect((await metrics()).join()).not.toContain("in_flight_bytes"));
   expect((await post(`${url}/v1/traces`, body)).status).toBe(200);
@@ -24,21 +24,26 @@ test("a client that leaves in mid-body disturbs nobody, and gives its memory bac
   );
 });
 
-test("requests over the memory of all together are refused with 503 and Retry-After, and served when there is room again", async () => {
-  const { address, url, metrics } = await open({ requestSizeBytesMax: 10_000, inFlightBytesMax: 10_000 });
+test("what a request announces is reserved before it comes; a client over its share gets 503 and Retry-After, others are served", async () => {
+  const { address, url, metrics } = await open({
+    requestSizeBytesMax: 10_000,
+    inFlightBytesMax: 12_000,
+    tokens: ["greedy", "modest"],
+  });
   const { socket } = await dial(address);
-  socket.write(head(9_000));
-  socket.write("x".repeat(8_999));
-  await vi.waitFor(async () => expect(await metrics()).toContain("quartet_receive_in_flight_bytes 8999"));
+  socket.write(head(9_000, "authorization: Bearer greedy\r\n"));
+  await vi.waitFor(async () => expect(await metrics()).toContain("quartet_receive_in_flight_bytes 9000"));
   const large = encodeRequest("spans", traces(spanOf(goodTraceId, "n".repeat(2_000))));
-  const answer = await post(`${url}/v1/traces`, large);
+  const send = (token: string) => post(`${url}/v1/traces`, large, { authorization: `Bearer ${token}` });
+  const answer = await send("greedy");
   expect(answer.status).toBe(503);
   expect(Number(answer.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
   expect(await metrics()).toContain(
     'quartet_receive_refused_requests_total{signal="spans",reason="memory_full"} 1',
   );
+  expect((await send("modest")).status).toBe(200);
   socket.destroy();
-  await vi.waitFor(async () => expect((await post(`${url}/v1/traces`, large)).status).toBe(200));
+  await vi.waitFor(async () => expect((await send("greedy")).status).toBe(200));
 });
 
 test("a bomb costs the limit, not what it would become", async () => {
@@ -132,7 +137,7 @@ test("a message of 20 MB comes whole over HTTP/2, four of them at a time", async
   expect(await Promise.all([call(), call(), call(), call()])).toEqual([200, 200, 200, 200]);
   session.destroy();
   expect(appended.every(({ batch }) => batch.payload[0]!.length === large.length)).toBe(true);
-});
+}, 30_000);
 
 test("the limit of a record is the limit of a request", async () => {
   const { url } = await open({

@@ -1,3 +1,4 @@
+import { CollectorError } from "../model/index.ts";
 import type { OtlpSignal, PartialSuccess } from "../otlp/index.ts";
 
 /** Why a request was refused, in the words of the `reason` label. */
@@ -79,3 +80,20 @@ export const refusalMeaning: Readonly<Record<RefusalReason, Meaning>> = {
   client_left: { httpStatus: 499, rpcCode: rpcCode.cancelled },
   internal: { httpStatus: 500, rpcCode: rpcCode.internal },
 };
+
+const retryAfterDefaultMs = 1_000;
+
+/** What a failure means to the client. */
+export function refusalOf(error: unknown): Refusal {
+  const unexpected = refuse("internal", "the collector failed; its log says why");
+  if (!(error instanceof CollectorError)) return unexpected;
+  const { code, message, retryAfterMs = retryAfterDefaultMs } = error;
+  if (code === "QUARTET_OTLP_INVALID") return refuse("undecodable", message);
+  if (code === "QUARTET_SNAPPY_INVALID" || code === "QUARTET_SERIES_INVALID")
+    return refuse("undecodable", message);
+  if (code === "QUARTET_RECORD_TOO_LARGE") return refuse("too_large", `${message}; send smaller batches`);
+  if (code === "QUARTET_OTLP_TOO_LARGE") return refuse("too_large", message);
+  if (code === "QUARTET_JOURNAL_FULL") return refuse("journal_full", message, retryAfterMs);
+  if (code === "QUARTET_JOURNAL_UNAVAILABLE") return refuse("journal_unavailable", message, retryAfterMs);
+  return unexpected;
+}

@@ -1,8 +1,8 @@
 import { gzipSync, zstdCompressSync, deflateSync } from "node:zlib";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { CollectorError } from "../model/index.ts";
 import { countItems, decodeRequest, encodeRequest } from "../otlp/index.ts";
-import { createTestClock, goodTraceId, open, post, spanOf, traces } from "./open.test-kit.ts";
+import { createTestClock, dial, goodTraceId, open, post, spanOf, traces } from "./open.test-kit.ts";
 
 test("a protobuf batch reaches the journal byte for byte and is acknowledged without partial success", async () => {
   const { url, appended } = await open();
@@ -100,6 +100,30 @@ test("a full journal is answered with 503 and Retry-After", async () => {
   const answer = await post(`${url}/v1/traces`, encodeRequest("spans", traces(spanOf(goodTraceId))));
   expect(answer.status).toBe(503);
   expect(answer.headers.get("retry-after")).toBe("3");
+});
+
+test("a journal without room for what is announced refuses before the body is read, those under way counted", async () => {
+  const asked: number[] = [];
+  const { address, url } = await open({
+    journalRefusal: (_, sizeBytes) => {
+      asked.push(sizeBytes);
+      if (sizeBytes <= 1_000) return undefined;
+      return new CollectorError("QUARTET_JOURNAL_FULL", "the journal is full", { retryAfterMs: 7_000 });
+    },
+  });
+  const head = (length: number) =>
+    `POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+  const first = await dial(address);
+  first.socket.write(head(900));
+  await vi.waitFor(() => expect(asked).toEqual([900]));
+  const second = await dial(address);
+  second.socket.write(head(101));
+  await vi.waitFor(() => expect(second.received()).toMatch(/^HTTP\/1\.1 503 .*retry-after: 7\r\n/is));
+  expect(asked).toEqual([900, 1_001]);
+  first.socket.destroy();
+  const body = encodeRequest("spans", traces(spanOf(goodTraceId)));
+  await vi.waitFor(async () => expect((await post(`${url}/v1/traces`, body)).status).toBe(200));
+  second.socket.destroy();
 });
 
 test("a missing or wrong token is answered with 401, a right one is let in", async () => {

@@ -6,7 +6,7 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import type { Clock, JournalBatch, TlsIdentity } from "../model/index.ts";
+import type { Clock, CollectorError, JournalBatch, Stream, TlsIdentity } from "../model/index.ts";
 import type { OtlpSignal } from "../otlp/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import { createAdmission } from "./admission.ts";
@@ -41,6 +41,8 @@ export interface ReceiverSettings {
   readonly rateLimit?: RateLimit;
   /** Resolves when the batch is synced. */
   readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
+  /** What the journal would refuse so many bytes with, asked before they are read; default: nothing is known before `append`. */
+  readonly journalRefusal?: (stream: Stream, sizeBytes: number) => CollectorError | undefined;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly log: Log;
@@ -89,10 +91,14 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
   const handlerSettings = {
     requestSizeBytesMax,
     requestTimeoutMs,
-    admission: createAdmission({ tokens, limiter }),
+    admission: createAdmission({
+      tokens,
+      limiter,
+      budget,
+      journalRefusal: settings.journalRefusal ?? (() => undefined),
+    }),
     cors: createCors(settings.corsOrigins ?? []),
     intake,
-    budget,
     metrics,
     clock,
     isStopping: () => isStopping,
@@ -168,7 +174,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
   });
 
   return {
-    shared: { ...handlerSettings, limiter, log },
+    shared: { ...handlerSettings, log },
     async start() {
       const addresses = await door.open();
       // A server that never listens itself begins to watch for slow clients only when it is told that it listens.

@@ -2,14 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../model/index.ts";
 import { snappyContentSizeBytes, uncompressSnappy } from "../../otlp/index.ts";
 import type { Log } from "../../telemetry/index.ts";
-import type { Admission } from "../admission.ts";
+import type { Admission, Admit, Admitted, Room } from "../admission.ts";
 import { readBody, refuseTooLarge } from "../body.ts";
-import type { Budget, Reservation } from "../budget.ts";
-import { refusalOf, type Intake } from "../intake.ts";
-import { refuse, type Refusal } from "../outcome.ts";
-import type { RateLimiter } from "../rate-limit.ts";
+import type { Intake } from "../intake.ts";
+import { refusalOf, type Refusal } from "../outcome.ts";
 import type { ReceiveMetrics } from "../telemetry.ts";
-import { encodingOf, type ForeignAnswer, type ForeignProtocol } from "./protocol.ts";
+import { contentLengthOf, encodingOf, type ForeignAnswer, type ForeignProtocol } from "./protocol.ts";
 
 /** What every protocol at the door shares with OTLP. */
 export interface Shared {
@@ -17,10 +15,8 @@ export interface Shared {
   readonly requestSizeBytesMax: number;
   /** How long a body may take to arrive. */
   readonly requestTimeoutMs: number;
-  readonly budget: Budget;
   readonly intake: Intake;
   readonly admission: Admission;
-  readonly limiter: RateLimiter;
   readonly metrics: ReceiveMetrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,48 +31,52 @@ export type Endpoint = (request: IncomingMessage, response: ServerResponse) => P
 const drainMs = 1_000;
 
 /** One address of a foreign protocol: its requests pass the same limits as OTLP's. */
-export function createEndpoint(protocol: ForeignProtocol, admission: Admission, shared: Shared): Endpoint {
-  const { requestSizeBytesMax, budget, metrics, clock, log } = shared;
+export function createEndpoint(protocol: ForeignProtocol, admit: Admit, shared: Shared): Endpoint {
+  const { requestSizeBytesMax, metrics, clock, log } = shared;
 
   function refuseEarly({ headers }: IncomingMessage): Refusal | undefined {
     const refusal = protocol.refuseEarly(headers);
     if (refusal !== undefined) return refusal;
-    return Number(headers["content-length"] ?? 0) > requestSizeBytesMax
+    return (contentLengthOf(headers) ?? 0) > requestSizeBytesMax
       ? refuseTooLarge(requestSizeBytesMax)
       : undefined;
   }
 
   /** Counts what it will be before it is made. */
-  function unpack(bytes: Buffer, reservation: Reservation): Buffer | Refusal {
+  function unpack(bytes: Buffer, room: Room): Buffer | Refusal {
     const sizeBytes = snappyContentSizeBytes(bytes);
-    if (sizeBytes <= requestSizeBytesMax && !reservation.grow(sizeBytes)) {
-      const message = "requests under way take all the memory there is for them";
-      return refuse("memory_full", message, budget.retryAfterMs());
-    }
+    const refusal = sizeBytes <= requestSizeBytesMax ? room.grow(sizeBytes) : undefined;
+    if (refusal !== undefined) return refusal;
     return uncompressSnappy(bytes, requestSizeBytesMax);
   }
 
-  async function answer(
-    request: IncomingMessage,
-    reservation: Reservation,
-  ): Promise<ForeignAnswer | Refusal> {
+  async function answer(request: IncomingMessage): Promise<ForeignAnswer | Refusal> {
     const { headers } = request;
     const early = refuseEarly(request);
     if (early !== undefined) return early;
-    const admitted = admission.admit(headers, request.socket, "as Authorization: Bearer …");
+    const admitted = admit(headers, request.socket, "as Authorization: Bearer …");
     if (admitted.kind === "refused") return admitted;
+    const room = admitted.open(protocol.signal);
+    return await read(request, { admitted, room }).finally(() => room.release());
+  }
+
+  async function read(
+    request: IncomingMessage,
+    { admitted, room }: { readonly admitted: Admitted; readonly room: Room },
+  ): Promise<ForeignAnswer | Refusal> {
+    const { headers } = request;
     const isSnappy = protocol.isSnappy(headers);
     const body = await readBody(request, {
       encoding: isSnappy ? "identity" : encodingOf(headers),
       sizeBytesMax: requestSizeBytesMax,
-      budget,
-      reservation,
+      announced: () => contentLengthOf(headers),
+      room,
       timeoutMs: shared.requestTimeoutMs,
       clock,
     });
     if (body.kind === "refused") return body;
     try {
-      const bytes = isSnappy ? unpack(body.bytes, reservation) : body.bytes;
+      const bytes = isSnappy ? unpack(body.bytes, room) : body.bytes;
       if ("kind" in bytes) return bytes;
       admitted.spend(bytes.length);
       return await protocol.accept(bytes, headers);
@@ -99,8 +99,7 @@ export function createEndpoint(protocol: ForeignProtocol, admission: Admission, 
   }
 
   return async (request, response) => {
-    const reservation = budget.open();
-    const outcome = await answer(request, reservation).finally(() => reservation.release());
+    const outcome = await answer(request);
     const isRefused = outcome.kind === "refused";
     const { status, headers, body } = isRefused ? protocol.answerRefusal(outcome) : outcome;
     const { name, signal } = protocol;

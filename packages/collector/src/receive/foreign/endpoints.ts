@@ -1,4 +1,3 @@
-import { createAdmission } from "../admission.ts";
 import { createEndpoint, type Endpoint, type Shared } from "./endpoint.ts";
 import { createRemoteWrite, type SeriesAppended } from "./remote-write.ts";
 
@@ -12,6 +11,8 @@ export function createPushEndpoints(
   shared: Shared,
   { appendSeries }: { readonly appendSeries: (batch: Uint8Array) => Promise<SeriesAppended> },
 ): PushEndpoints {
-  const admission = createAdmission({ tokens: () => [], limiter: shared.limiter });
-  return { remoteWrite: createEndpoint(createRemoteWrite({ ...shared, appendSeries }), admission, shared) };
+  const { admitUnasked } = shared.admission;
+  return {
+    remoteWrite: createEndpoint(createRemoteWrite({ ...shared, appendSeries }), admitUnasked, shared),
+  };
 }

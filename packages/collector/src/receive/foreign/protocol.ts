@@ -36,3 +36,8 @@ export function mediaTypeOf(headers: IncomingHttpHeaders): string {
 export function encodingOf(headers: IncomingHttpHeaders): string {
   return (headers["content-encoding"] ?? "").trim().toLowerCase();
 }
+
+export function contentLengthOf(headers: IncomingHttpHeaders): number | undefined {
+  const length = headers["content-length"];
+  return length === undefined ? undefined : Number(length);
+}
