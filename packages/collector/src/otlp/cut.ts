@@ -1,4 +1,5 @@
 import { fieldNumberEnd, fieldTable, kindPath, tableShift } from "./field-table.ts";
+import { PatchList } from "./patch.ts";
 import type { OtlpSignal } from "./schema.ts";
 import { wireBytes, WireCursor } from "./wire.ts";
 
@@ -14,61 +15,47 @@ export interface ByteRange {
  */
 export function cutRejected(signal: OtlpSignal, bytes: Uint8Array, ranges: readonly ByteRange[]): Uint8Array {
   if (ranges.length === 0) return bytes;
-  const state: CutState = { cursor: new WireCursor(bytes), ranges, next: 0 };
+  const patches = new PatchList();
+  const state: CutState = { cursor: new WireCursor(bytes), ranges, next: 0, patches };
   const message = fieldTable.requestOf[signal];
-  return Buffer.concat(keptParts(state, { message, start: 0, end: bytes.length }));
+  cutInside(state, { message, start: 0, end: bytes.length });
+  return patches.apply(bytes);
 }
 
 interface CutState {
   readonly cursor: WireCursor;
   readonly ranges: readonly ByteRange[];
+  readonly patches: PatchList;
   /** The first range not yet left out. */
   next: number;
 }
 
-function keptParts(
-  state: CutState,
-  { message, start, end }: ByteRange & { readonly message: number },
-): Uint8Array[] {
-  const { cursor, ranges } = state;
-  const { bytes } = cursor;
-  const parts: Uint8Array[] = [];
-  /** Where what is kept as it is begins. */
-  let keptStart = start;
+function cutInside(state: CutState, { message, start, end }: ByteRange & { readonly message: number }): void {
+  const { cursor, ranges, patches } = state;
   cursor.position = start;
   while (cursor.position < end) {
     const outerStart = cursor.position;
     const field = cursor.tag(end);
-    const tagEnd = cursor.position;
+    const lengthStart = cursor.position;
     cursor.skip(end);
     const fieldEnd = cursor.position;
     const range = ranges[state.next];
-    if (range === undefined) break;
+    if (range === undefined) return;
     if (range.start >= fieldEnd || cursor.wireType !== wireBytes || !isOnPath(message, field)) continue;
-    parts.push(bytes.subarray(keptStart, outerStart));
-    keptStart = fieldEnd;
     if (range.start === outerStart) {
+      patches.remove(outerStart, fieldEnd);
       state.next += 1;
       continue;
     }
     const child = fieldTable.children[(message << tableShift) | field]!;
-    const inner = keptParts(state, { message: child, start: cursor.start, end: fieldEnd });
-    const size = inner.reduce((sum, part) => sum + part.length, 0);
-    parts.push(bytes.subarray(outerStart, tagEnd), encodeLength(size), ...inner);
+    const mark = patches.mark();
+    const contentStart = cursor.start;
+    cutInside(state, { message: child, start: contentStart, end: fieldEnd });
+    patches.close(mark, { lengthStart, start: contentStart, end: fieldEnd });
     cursor.position = fieldEnd;
   }
-  parts.push(bytes.subarray(keptStart, end));
-  return parts;
 }
 
 function isOnPath(message: number, field: number): boolean {
   return field < fieldNumberEnd && fieldTable.kinds[(message << tableShift) | field] === kindPath;
-}
-
-function encodeLength(size: number): Uint8Array {
-  const encoded: number[] = [];
-  let rest = size;
-  for (; rest >= 0x80; rest >>>= 7) encoded.push((rest & 0x7f) | 0x80);
-  encoded.push(rest);
-  return Uint8Array.from(encoded);
 }

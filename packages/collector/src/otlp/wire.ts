@@ -6,6 +6,15 @@ export const wireFixed64 = 1;
 export const wireBytes = 2;
 export const wireFixed32 = 5;
 
+/** An unsigned integer up to 2^53. */
+export function encodeVarint(value: number): Uint8Array {
+  const encoded: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) encoded.push((rest % 128) + 128);
+  encoded.push(rest);
+  return Uint8Array.from(encoded);
+}
+
 /** A place in a message and the values last read there. For all but the hottest paths; those use the scanner. */
 export class WireCursor {
   readonly bytes: Uint8Array;
