@@ -28,6 +28,7 @@ const allowed: Record<string, Record<string, readonly string[]>> = {
     otlp: [],
     config: [],
     receive: [],
+    process: [],
     journal: [],
     derive: [],
     store: [],

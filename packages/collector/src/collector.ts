@@ -16,6 +16,7 @@ import type { EvaluateWorkerData } from "./evaluate-worker.ts";
 import type { ExportWorkerData } from "./export-worker.ts";
 import { createJournalShared, lockJournal, openStreamWriter, type JournalLock } from "./journal/index.ts";
 import { CollectorError, type Clock, type StreamWriter, type TlsIdentity } from "./model/index.ts";
+import { createProcess } from "./process/index.ts";
 import type { QueryWorkerData } from "./query-worker.ts";
 import { createOtlpReceiver, createPushEndpoints, type PushEndpoints } from "./receive/index.ts";
 import type { HeadHandle } from "./store/index.ts";
@@ -193,6 +194,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     // The writer of `series` is in another thread: it says no when it is asked to append.
     journalRefusal: (stream, sizeBytes) =>
       stream === "series" ? undefined : writers.get(stream)?.refusal(sizeBytes),
+    process: config.process === undefined ? undefined : createProcess(config.process, telemetry),
     clock,
     telemetry,
     log,

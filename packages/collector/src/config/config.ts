@@ -1,7 +1,8 @@
 import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument, type Document } from "yaml";
-import { CollectorError, nearest, type Stream } from "../model/index.ts";
+import { CollectorError, nearest, type ProcessRules, type Stream } from "../model/index.ts";
 import { convertExporter, findExporterProblems, type ExporterConfig, type RawExporter } from "./exporter.ts";
+import { parseProcess, type RawProcess } from "./process.ts";
 import {
   convertOtlp,
   convertSize,
@@ -24,6 +25,8 @@ export interface CollectorConfig {
     readonly memorySizeBytesMax: number | undefined;
     readonly otlp: OtlpConfig;
   };
+  /** Undefined when nothing is to be done between receipt and journal. */
+  readonly process: ProcessRules | undefined;
   readonly journal: { readonly sizeBytesMax: Readonly<Record<Stream, number>> };
   readonly store: { readonly retentionMs: number; readonly seriesMax: number };
   readonly export: readonly ExporterConfig[];
@@ -103,7 +106,10 @@ export function parseConfig(text: string, settings: ParseSettings): CollectorCon
     }
   }
   refuse(problems);
-  const config = convert(raw);
+  const process = parseProcess(raw.process, ({ path, message }) =>
+    report(offsetOf(document, path), `${path.join(".")}: ${message}`),
+  );
+  const config = convert(raw, process);
   for (const { path, message } of findContradictions(raw, config)) {
     report(offsetOf(document, path), `${path.join(".")}: ${message}`);
   }
@@ -265,6 +271,7 @@ interface RawConfig {
     memory_max: string | null;
     otlp: RawOtlp;
   };
+  process: RawProcess;
   journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
   store: { retention: string; series_max: number };
   export: Record<string, RawExporter>;
@@ -273,7 +280,7 @@ interface RawConfig {
   api: { listen: string; tokens_file: string | null; tls: RawTls; external_url: string | null };
 }
 
-function convert(raw: RawConfig): CollectorConfig {
+function convert(raw: RawConfig, process: ProcessRules | undefined): CollectorConfig {
   const { receive, journal, store, rules, notify, api } = raw;
   const half = parseSizeBytes(journal.size_max)! / 2;
   const budget = (stream: Stream) => {
@@ -285,6 +292,7 @@ function convert(raw: RawConfig): CollectorConfig {
       memorySizeBytesMax: convertSize(receive.memory_max),
       otlp: convertOtlp(receive.otlp),
     },
+    process,
     journal: {
       sizeBytesMax: {
         spans: budget("spans"),

@@ -1,4 +1,5 @@
 import { exporterSchema } from "./exporter.ts";
+import { processProperties } from "./process.ts";
 import { memorySchema, otlpGuardSchema, tlsSchema } from "./receive.ts";
 
 /** Sizes above zero: a number of bytes or a number with B, KiB, MiB, GiB, KB, MB, GB. */
@@ -43,6 +44,7 @@ export const configSchema: object = {
         ...otlpGuardSchema,
       }),
     }),
+    process: section(processProperties),
     journal: section({
       size_max: {
         ...journalSize,

@@ -1,4 +1,10 @@
-import { labelsFromRecord, metricNameLabel, type JournalRecord, type Stream } from "../model/index.ts";
+import {
+  labelsFromRecord,
+  metricNameLabel,
+  severityTexts,
+  type JournalRecord,
+  type Stream,
+} from "../model/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import { createInterner, type InternerState } from "./interner.ts";
 import { createLogReader } from "./log-reader.ts";
@@ -8,7 +14,6 @@ import { createRedCounters, type RedState } from "./red.ts";
 import type { SeriesTable } from "./series-table.ts";
 import { createServiceCounters, type ServiceCountersState } from "./service-counters.ts";
 import { createServiceGraph, type ServiceGraphState } from "./service-graph.ts";
-import { severityTexts } from "./severities.ts";
 import { createResourceSources, createSources, type SourcesState } from "./sources.ts";
 import { createSpanPairs, type SpanPairsState } from "./span-pairs.ts";
 import { createSpanReader } from "./span-reader.ts";

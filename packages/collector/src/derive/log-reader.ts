@@ -1,7 +1,8 @@
+import { severityOfNumber } from "../model/index.ts";
 import { scanLogs, type LogScan } from "../otlp/index.ts";
 import { createInterner, type Interner } from "./interner.ts";
 import type { ServiceCounters } from "./service-counters.ts";
-import { createSeverityLookup, severityOfNumber } from "./severities.ts";
+import { createSeverityLookup } from "./severities.ts";
 import type { ResourceSources } from "./sources.ts";
 
 /** Counts the log records of one record of the journal by service and severity. */

@@ -41,6 +41,22 @@ export {
   type TimeRange,
 } from "./query.ts";
 export {
+  conditionFields,
+  type AttributeLevel,
+  type AttributeValue,
+  type Condition,
+  type ConditionField,
+  type DropRule,
+  type Processed,
+  type ProcessRules,
+  type ProcessSignal,
+  type RedactPlace,
+  type RedactRule,
+  type RequestProcess,
+} from "./process-rules.ts";
+export { compileExpression, compileWholeExpression } from "./expression.ts";
+export { severityOfNumber, severityOfText, severityTexts } from "./severity.ts";
+export {
   metricFamilyName,
   type Exemplar,
   type HistogramWrite,

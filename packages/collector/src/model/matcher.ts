@@ -1,5 +1,4 @@
-import { RE2JS } from "re2js";
-import { CollectorError } from "./errors.ts";
+import { compileWholeExpression } from "./expression.ts";
 
 export type MatchOperator = "=" | "!=" | "=~" | "!~";
 
@@ -39,20 +38,6 @@ function compileAnchored(expression: string): (value: string) => boolean {
   }
   if (expression === ".+") return (value) => value !== "";
   if (expression === ".*") return () => true;
-  let pattern: RE2JS;
-  try {
-    // Alone first: "a)|(b" is no expression, though it would be one between our brackets.
-    RE2JS.compile(expression);
-    // Prometheus compiles with (?s): a dot matches a newline too.
-    pattern = RE2JS.compile(`^(?s:${expression})$`);
-  } catch (cause) {
-    throw new CollectorError(
-      "QUARTET_REGEX_INVALID",
-      `invalid regular expression ${JSON.stringify(expression)}`,
-      {
-        cause,
-      },
-    );
-  }
+  const pattern = compileWholeExpression(expression);
   return (value) => pattern.matches(value);
 }

@@ -1,4 +1,4 @@
-import type { Clock, JournalBatch } from "../model/index.ts";
+import type { Clock, JournalBatch, RequestProcess } from "../model/index.ts";
 import { inspectRequest, transcodeJson, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { refusalOf, type Outcome } from "./outcome.ts";
@@ -7,18 +7,20 @@ import type { ReceiveMetrics } from "./telemetry.ts";
 interface IntakeSettings {
   /** Resolves when the batch is synced. */
   readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
+  /** Undefined when nothing is done between check and journal. */
+  readonly process: RequestProcess | undefined;
   readonly clock: Clock;
   readonly metrics: ReceiveMetrics;
   readonly log: Log;
 }
 
-/** What every protocol at the door does with a body: check, cut, journal, count. */
+/** What every protocol at the door does with a body: check, cut, process, journal, count. */
 export interface Intake {
   /** Resolves after the batch is in the journal, synced. Never rejects. */
   accept(signal: OtlpSignal, contentType: OtlpContentType, body: Uint8Array): Promise<Outcome>;
 }
 
-export function createIntake({ append, clock, metrics, log }: IntakeSettings): Intake {
+export function createIntake({ append, process, clock, metrics, log }: IntakeSettings): Intake {
   let lastReceivedAtMs = 0;
 
   /** Never goes back, so that the journal's order is the order of time. */
@@ -34,7 +36,10 @@ export function createIntake({ append, clock, metrics, log }: IntakeSettings): I
   ): Promise<Outcome> {
     const startMs = clock.nowMs();
     const encoded = contentType === "application/json" ? transcodeJson(signal, body) : body;
-    const { itemCount, rejected, rejectedCount, rejectedReason, bytes } = inspectRequest(signal, encoded);
+    const inspection = inspectRequest(signal, encoded);
+    const { rejected, rejectedCount, rejectedReason } = inspection;
+    const processed = inspection.itemCount > 0 ? process?.(signal, inspection) : undefined;
+    const { itemCount, bytes } = processed ?? inspection;
     if (itemCount > 0) {
       try {
         await append(signal, { payload: [bytes], itemCount, receivedAtMs: receivedNowMs() });
@@ -46,6 +51,7 @@ export function createIntake({ append, clock, metrics, log }: IntakeSettings): I
       }
       metrics.accepted.add({ signal }, itemCount);
     }
+    processed?.count();
     for (const [reason, count] of rejected) metrics.refusedItems.add({ signal, reason }, count);
     metrics.durationSeconds.observe((clock.nowMs() - startMs) / 1_000, { signal });
     const isWhole = rejectedCount === 0 && rejectedReason === "";

@@ -6,7 +6,14 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import type { Clock, CollectorError, JournalBatch, Stream, TlsIdentity } from "../model/index.ts";
+import type {
+  Clock,
+  CollectorError,
+  JournalBatch,
+  RequestProcess,
+  Stream,
+  TlsIdentity,
+} from "../model/index.ts";
 import type { OtlpSignal } from "../otlp/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import { createAdmission } from "./admission.ts";
@@ -43,6 +50,8 @@ export interface ReceiverSettings {
   readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
   /** What the journal would refuse so many bytes with, asked before they are read; default: nothing is known before `append`. */
   readonly journalRefusal?: (stream: Stream, sizeBytes: number) => CollectorError | undefined;
+  /** What is done to a request between its check and the journal; nothing when not given. */
+  readonly process?: RequestProcess | undefined;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly log: Log;
@@ -85,7 +94,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
     inFlightBytes: () => budget.usedBytes,
     connections: () => door.connectionCount,
   });
-  const intake = createIntake({ append, clock, metrics, log });
+  const intake = createIntake({ append, process: settings.process, clock, metrics, log });
   let isStopping = false;
   const limiter = createRateLimiter(settings.rateLimit ?? {}, clock.nowMs);
   const handlerSettings = {

@@ -1,0 +1,238 @@
+import { depthMax, wireBytes, wireVarint, type PatchList, type WireCursor } from "../otlp/index.ts";
+import type { AttributeRules, KeyVerdict, Renamed } from "./attribute-rules.ts";
+import { encodeText, type TextEdit } from "./text-edit.ts";
+
+/** What all that edits one request works on. */
+export interface EditState {
+  readonly cursor: WireCursor;
+  readonly patches: PatchList;
+  /** Values masked, by the number of the rule. */
+  readonly redacted: number[];
+}
+
+/** The message around attributes, and their field's number in it. */
+export interface AttributeList {
+  readonly start: number;
+  readonly end: number;
+  readonly field: number;
+}
+
+// Fields of KeyValue, AnyValue, ArrayValue and KeyValueList.
+const fieldKey = 1;
+const fieldValue = 2;
+const fieldString = 1;
+const fieldInt = 3;
+const fieldArray = 5;
+const fieldList = 6;
+const fieldValues = 1;
+/** Tag of a text in an AnyValue. */
+const tagString = Uint8Array.of(fieldString * 8 + wireBytes);
+
+/** Masks and renames attributes in place. Of a value that comes twice each is masked, whichever a reader takes. */
+export class AttributeEditor {
+  readonly #state: EditState;
+  // Of the KeyValue read last.
+  #keyLengthStart = 0;
+  #keyStart = 0;
+  #keyEnd = 0;
+  #hasValue = false;
+
+  constructor(state: EditState) {
+    this.#state = state;
+  }
+
+  /** Edits the KeyValue between `start` and `end`, which may get a new name. */
+  attribute(
+    rules: AttributeRules,
+    list: AttributeList,
+    lengthStart: number,
+    start: number,
+    end: number,
+  ): void {
+    const { patches } = this.#state;
+    this.#readKey(start, end);
+    const keyLengthStart = this.#keyLengthStart;
+    const keyEnd = this.#keyEnd;
+    const verdict = this.#verdict(rules);
+    const renamed = this.#renamedIn(rules, list, verdict, start);
+    const addition = rules.additions[(renamed ?? verdict).addition];
+    if (addition?.isUpsert === true) this.#replace(lengthStart, end, addition.encoded);
+    else if (verdict.maskRule >= 0 && this.#hasValue) this.#mask(verdict, renamed, lengthStart, end);
+    else {
+      const mark = patches.mark();
+      if (renamed !== undefined) patches.replace(keyLengthStart, keyEnd, renamed.keyEncoded);
+      if (rules.hasNested) this.#pairValues(rules, start, end, 0);
+      patches.close(mark, { lengthStart, start, end });
+    }
+  }
+
+  /** Masks what matches in the AnyValue between `start` and `end`. */
+  value(rules: AttributeRules, start: number, end: number, depth: number): void {
+    const { cursor, patches } = this.#state;
+    if (depth > depthMax) cursor.fail("values are nested too deeply");
+    cursor.position = start;
+    while (cursor.position < end) {
+      const tagStart = cursor.position;
+      const field = cursor.tag(end);
+      const lengthStart = cursor.position;
+      if (field === fieldInt && cursor.wireType === wireVarint && rules.redactor !== undefined) {
+        const number = BigInt.asIntN(64, cursor.bigVarint(end)).toString();
+        const redaction = rules.redactor.redact(number);
+        if (redaction === undefined) continue;
+        patches.replace(tagStart, cursor.position, Buffer.concat([tagString, encodeText(redaction.masked)]));
+        this.#count(redaction.rules);
+        continue;
+      }
+      cursor.skip(end);
+      if (cursor.wireType !== wireBytes) continue;
+      const { start: contentStart, end: contentEnd } = cursor;
+      if (field === fieldString)
+        this.text(rules.texts?.get(cursor.bytes, contentStart, contentEnd), lengthStart, contentEnd);
+      else if (field === fieldArray || field === fieldList) {
+        const mark = patches.mark();
+        this.#elements(rules, field, contentStart, contentEnd, depth + 1);
+        patches.close(mark, { lengthStart, start: contentStart, end: contentEnd });
+      }
+      cursor.position = contentEnd;
+    }
+  }
+
+  /** Puts what became of a text in its place; its length begins at `lengthStart`. */
+  text(edit: TextEdit | undefined, lengthStart: number, end: number): void {
+    if (edit === undefined) return;
+    this.#state.patches.replace(lengthStart, end, edit.encoded);
+    this.#count(edit.rules);
+  }
+
+  /** Marks the additions whose key one of the attributes in `list` has in the end. */
+  findPresent(rules: AttributeRules, list: AttributeList, present: boolean[]): void {
+    const { cursor } = this.#state;
+    cursor.position = list.start;
+    while (cursor.position < list.end) {
+      const field = cursor.tag(list.end);
+      cursor.skip(list.end);
+      if (field !== list.field || cursor.wireType !== wireBytes) continue;
+      const { start, end } = cursor;
+      this.#readKey(start, end);
+      const verdict = this.#verdict(rules);
+      const { addition } = this.#renamedIn(rules, list, verdict, start) ?? verdict;
+      if (addition >= 0) present[addition] = true;
+      cursor.position = end;
+    }
+  }
+
+  #elements(rules: AttributeRules, kind: number, start: number, end: number, depth: number): void {
+    const { cursor, patches } = this.#state;
+    cursor.position = start;
+    while (cursor.position < end) {
+      const field = cursor.tag(end);
+      const lengthStart = cursor.position;
+      cursor.skip(end);
+      if (field !== fieldValues || cursor.wireType !== wireBytes) continue;
+      const { start: contentStart, end: contentEnd } = cursor;
+      if (kind === fieldList) this.#nestedPair(rules, lengthStart, contentStart, contentEnd, depth);
+      else {
+        const mark = patches.mark();
+        this.value(rules, contentStart, contentEnd, depth);
+        patches.close(mark, { lengthStart, start: contentStart, end: contentEnd });
+      }
+      cursor.position = contentEnd;
+    }
+  }
+
+  #nestedPair(rules: AttributeRules, lengthStart: number, start: number, end: number, depth: number): void {
+    const { cursor, patches } = this.#state;
+    this.#readKey(start, end);
+    const verdict = rules.nested.get(cursor.bytes, this.#keyStart, this.#keyEnd);
+    if (verdict.maskRule >= 0 && this.#hasValue) {
+      this.#mask(verdict, undefined, lengthStart, end);
+      return;
+    }
+    const mark = patches.mark();
+    this.#pairValues(rules, start, end, depth);
+    patches.close(mark, { lengthStart, start, end });
+  }
+
+  /** Every value of a KeyValue. */
+  #pairValues(rules: AttributeRules, start: number, end: number, depth: number): void {
+    const { cursor, patches } = this.#state;
+    cursor.position = start;
+    while (cursor.position < end) {
+      const field = cursor.tag(end);
+      const lengthStart = cursor.position;
+      cursor.skip(end);
+      if (field !== fieldValue || cursor.wireType !== wireBytes) continue;
+      const { start: contentStart, end: contentEnd } = cursor;
+      const mark = patches.mark();
+      this.value(rules, contentStart, contentEnd, depth);
+      patches.close(mark, { lengthStart, start: contentStart, end: contentEnd });
+      cursor.position = contentEnd;
+    }
+  }
+
+  #mask(verdict: KeyVerdict, renamed: Renamed | undefined, lengthStart: number, end: number): void {
+    this.#replace(lengthStart, end, (renamed ?? verdict).masked);
+    this.#state.redacted[verdict.maskRule]! += 1;
+  }
+
+  #replace(lengthStart: number, end: number, pair: Uint8Array): void {
+    this.#state.patches.replace(lengthStart, end, pair);
+  }
+
+  #count(rules: readonly number[]): void {
+    for (const rule of rules) this.#state.redacted[rule]! += 1;
+  }
+
+  #verdict(rules: AttributeRules): KeyVerdict {
+    return rules.verdicts.get(this.#state.cursor.bytes, this.#keyStart, this.#keyEnd);
+  }
+
+  /**
+   * The new name, unless another attribute of the list has it or gets it first: two with one key make a batch that
+   * back ends refuse as a whole.
+   */
+  #renamedIn(
+    rules: AttributeRules,
+    list: AttributeList,
+    { renamed }: KeyVerdict,
+    ownStart: number,
+  ): Renamed | undefined {
+    if (renamed === undefined) return undefined;
+    const hasValue = this.#hasValue;
+    const { cursor } = this.#state;
+    let isFree = true;
+    cursor.position = list.start;
+    while (isFree && cursor.position < list.end) {
+      const field = cursor.tag(list.end);
+      cursor.skip(list.end);
+      if (field !== list.field || cursor.wireType !== wireBytes) continue;
+      const { start, end } = cursor;
+      this.#readKey(start, end);
+      if (renamed.key.equals(cursor.bytes.subarray(this.#keyStart, this.#keyEnd))) isFree = false;
+      else if (start < ownStart && this.#verdict(rules).renamed?.key.equals(renamed.key) === true)
+        isFree = false;
+      cursor.position = end;
+    }
+    this.#hasValue = hasValue;
+    return isFree ? renamed : undefined;
+  }
+
+  /** The key of a KeyValue: of several the last one counts. */
+  #readKey(start: number, end: number): void {
+    const { cursor } = this.#state;
+    this.#keyLengthStart = this.#keyStart = this.#keyEnd = end;
+    this.#hasValue = false;
+    cursor.position = start;
+    while (cursor.position < end) {
+      const field = cursor.tag(end);
+      const lengthStart = cursor.position;
+      cursor.skip(end);
+      if (cursor.wireType !== wireBytes) continue;
+      if (field === fieldKey) {
+        this.#keyLengthStart = lengthStart;
+        this.#keyStart = cursor.start;
+        this.#keyEnd = cursor.end;
+      } else if (field === fieldValue) this.#hasValue = true;
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { createProcess } from "./process.ts";
