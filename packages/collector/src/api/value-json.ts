@@ -1,11 +1,5 @@
-import { labelsToRecord, type Labels, type NativeHistogram } from "../model/index.ts";
-import {
-  allBuckets,
-  formatSampleValue,
-  type MatrixSeries,
-  type QueryValue,
-  type VectorSample,
-} from "../promql/index.ts";
+import { allBuckets, labelsToRecord, type Labels, type NativeHistogram } from "../model/index.ts";
+import { formatSampleValue, type MatrixSeries, type QueryValue, type VectorSample } from "../promql/index.ts";
 
 /** Whether `limit` series leave some of the result out; 0 means no limit. */
 export function isTruncatedBy(value: QueryValue, limit: number): boolean {

@@ -72,7 +72,7 @@ export function createAppender({
         await append(part, clock.nowMs());
         written.add(
           {},
-          part.reduce((sum, write) => sum + write.samples.length, 0),
+          part.reduce((sum, { samples, histograms }) => sum + samples.length + (histograms?.length ?? 0), 0),
         );
         isFailing = false;
         return;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { labelValue } from "../model/index.ts";
+import { labelsToRecord, labelValue } from "../model/index.ts";
+import { encodeRequest } from "../otlp/index.ts";
 import { logsBytes, metricsBytes, spansBytes, type TestSpan } from "./otlp-bytes.test-kit.ts";
 import { openTestRun, type TestRun } from "./run.test-kit.ts";
 
@@ -142,10 +143,9 @@ test("pushed metrics become series at grid points, with job, instance and target
       temporality: 1,
       points: [{ count: 3, sum: 1.5, bounds: [0.5], counts: [2, 1] }],
     },
-    { name: "exp", kind: "exponential_histogram", temporality: 2, points: [{ value: 0 }] },
   ]);
-  run.metrics.append(metrics, run.nowMs(), 4);
-  run.metrics.append(metrics, run.nowMs() + 10, 4);
+  run.metrics.append(metrics, run.nowMs(), 3);
+  run.metrics.append(metrics, run.nowMs() + 10, 3);
   await run.advance(1_100);
   const grid = startMs + 1_000;
   const identity = { job: "eu/shop", instance: "i1" };
@@ -160,8 +160,42 @@ test("pushed metrics become series at grid points, with job, instance and target
   ]);
   expect(run.samples({ __name__: "latency_seconds_sum", ...identity }).at(-1)).toEqual([grid, 3]);
   expect(run.samples({ __name__: "target_info", host_name: "h1", ...identity })).toEqual([[grid, 1]]);
-  expect(await run.counter("quartet_derive_skipped_items_total")).toEqual({
-    "metrics exponential_histogram": 2,
+});
+
+test("exponential histograms become native ones, whose sums of deltas survive a crash", async () => {
+  await run.start();
+  const push = (scale: number) => {
+    const point = { scale, count: "3", sum: 7, zeroCount: "1", startTimeUnixNano: "1", timeUnixNano: "2" };
+    const dataPoints = [{ ...point, positive: { offset: 1, bucketCounts: ["0", "2"] } }];
+    const metrics = [
+      { name: "took", unit: "s", exponentialHistogram: { aggregationTemporality: 1, dataPoints } },
+    ];
+    const attributes = [{ key: "service.name", value: { stringValue: "shop" } }];
+    const request = { resourceMetrics: [{ resource: { attributes }, scopeMetrics: [{ metrics }] }] };
+    run.metrics.append(encodeRequest("metrics", request), run.nowMs(), 1);
+  };
+  push(0);
+  push(-5);
+  await run.advance(1_100);
+  expect(await run.counter("quartet_derive_skipped_items_total")).toEqual({ "metrics histogram_scale": 1 });
+  await run.derive.snapshot();
+  push(0);
+  await run.advance(500);
+  run.kill();
+  await run.start();
+  push(0);
+  await run.advance(2_100);
+  const histograms = run.written
+    .filter(({ labels }) => labelsToRecord(labels)["__name__"] === "took_seconds")
+    .flatMap((write) => write.histograms ?? []);
+  expect(histograms.map(({ timestampMs, histogram }) => [timestampMs - startMs, histogram.count])).toEqual([
+    [0, 0],
+    [1_000, 3],
+    [2_000, 9],
+  ]);
+  expect(histograms.at(-1)).toMatchObject({
+    counts: "integer",
+    histogram: { schema: 0, zeroCount: 3, sum: 21, positive: { indexes: [3], counts: [6] } },
   });
 });
 

@@ -1,5 +1,7 @@
 import { decodeRequest } from "../otlp/index.ts";
-import type { PushedMetric, PushedMetrics, PushedPoint, PushSource } from "./pushed-metrics.ts";
+import type { ExponentialHistogram } from "./exponential.ts";
+import type { PushedMetrics } from "./pushed-metrics.ts";
+import type { PushedMetric, PushedPoint, PushSource } from "./pushed-point.ts";
 import type { Sources } from "./sources.ts";
 
 /** The parts of OTLP/JSON that matter here; every field may be absent. */
@@ -31,6 +33,19 @@ interface HistogramPoint extends Point {
   readonly bucketCounts?: readonly string[];
   readonly explicitBounds?: readonly number[];
 }
+interface Buckets {
+  readonly offset?: number;
+  readonly bucketCounts?: readonly string[];
+}
+interface ExponentialPoint extends Point {
+  readonly count?: string;
+  readonly sum?: number;
+  readonly scale?: number;
+  readonly zeroCount?: string;
+  readonly zeroThreshold?: number;
+  readonly positive?: Buckets;
+  readonly negative?: Buckets;
+}
 interface SummaryPoint extends Point {
   readonly count?: string;
   readonly sum?: number;
@@ -48,7 +63,7 @@ interface Metric {
   readonly gauge?: Points<NumberPoint>;
   readonly sum?: Points<NumberPoint>;
   readonly histogram?: Points<HistogramPoint>;
-  readonly exponentialHistogram?: Points<Point>;
+  readonly exponentialHistogram?: Points<ExponentialPoint>;
   readonly summary?: Points<SummaryPoint>;
 }
 interface Request {
@@ -72,7 +87,8 @@ export function createMetricReader({
 }): (payload: Uint8Array, receivedAtMs: number) => void {
   function readMetric(source: PushSource, metric: Metric): void {
     const { name = "", unit = "", description: help = "" } = metric;
-    const points = metric.sum ?? metric.gauge ?? metric.histogram ?? metric.summary;
+    const points =
+      metric.sum ?? metric.gauge ?? metric.histogram ?? metric.exponentialHistogram ?? metric.summary;
     const temporality = temporalities[points?.aggregationTemporality ?? 0] ?? "unspecified";
     const shared: PushedMetric = { name, unit, help, temporality, isMonotonic: points?.isMonotonic === true };
     for (const point of metric.gauge?.dataPoints ?? []) {
@@ -98,7 +114,17 @@ export function createMetricReader({
         ),
       });
     }
-    for (const _ of metric.exponentialHistogram?.dataPoints ?? []) pushed.skip("exponential_histogram");
+    for (const point of metric.exponentialHistogram?.dataPoints ?? []) {
+      pushed.exponential(source, shared, pointOf(point), {
+        scale: point.scale ?? 0,
+        count: Number(point.count ?? 0),
+        sum: point.sum,
+        zeroCount: Number(point.zeroCount ?? 0),
+        zeroThreshold: point.zeroThreshold ?? 0,
+        positive: denseOf(point.positive),
+        negative: denseOf(point.negative),
+      });
+    }
   }
 
   return (payload, receivedAtMs) => {
@@ -137,6 +163,10 @@ function pointOf({ attributes, startTimeUnixNano, flags = 0 }: Point): PushedPoi
     startMs: Math.floor(Number(startTimeUnixNano ?? 0) / 1e6),
     isGone: flags % 2 === flagNoValue,
   };
+}
+
+function denseOf({ offset = 0, bucketCounts = [] }: Buckets = {}): ExponentialHistogram["positive"] {
+  return { offset, counts: bucketCounts.map(Number) };
 }
 
 function numberOf({ asDouble, asInt }: NumberPoint): number {

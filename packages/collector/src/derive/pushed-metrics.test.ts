@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { labelsToRecord } from "../model/index.ts";
-import { createPushedMetrics, type PushedMetric, type PushedPoint } from "./pushed-metrics.ts";
-import { createSeriesTable } from "./series-table.ts";
+import type { ExponentialHistogram } from "./exponential.ts";
+import { createPushedMetrics } from "./pushed-metrics.ts";
+import type { PushedMetric, PushedPoint } from "./pushed-point.ts";
+import { createSeriesTable, type SeriesTable } from "./series-table.ts";
 
 function setup({ seriesMax = 100, known = false } = {}) {
   const table = createSeriesTable({
@@ -190,5 +192,67 @@ test("a snapshot keeps the sums of deltas", () => {
   expect(second.grid(11_000)).toEqual([
     "hits_total{instance=i1,job=shop} 11000:5",
     "hits_total{otel_metric_overflow=true} 11000:3",
+  ]);
+});
+
+const exponential = (counts: readonly number[], more: Partial<ExponentialHistogram> = {}) => ({
+  scale: 1,
+  count: counts.reduce((sum, count) => sum + count, 0),
+  sum: 1,
+  zeroCount: 0,
+  zeroThreshold: 0,
+  positive: { offset: 0, counts },
+  negative: { offset: 0, counts: [] },
+  ...more,
+});
+const histogramsOf = (table: SeriesTable, gridMs: number) =>
+  table.collectGrid(gridMs).flatMap(({ histograms = [] }) => histograms);
+
+test("deltas of native histograms add up at the lower resolution; cumulative ones pass through", () => {
+  const { pushed, table } = setup();
+  const took = metric("took", { temporality: "delta" });
+  pushed.exponential(source, took, point(), exponential([1, 2, 3]));
+  pushed.exponential(source, took, point(), exponential([4], { scale: 0, zeroCount: 0 }));
+  pushed.exponential(other, metric("took"), point(), exponential([5]));
+  pushed.exponential(other, metric("took"), point(), exponential([6]));
+  expect(
+    histogramsOf(table, 10_000).map(({ timestampMs, histogram }) => ({ timestampMs, ...histogram })),
+  ).toMatchObject([
+    { timestampMs: 9_000, count: 0, sum: 0, positive: { indexes: [] } },
+    // (1, 2] has 1 + 2 + 4, (2, 4] has 3.
+    { timestampMs: 10_000, schema: 0, count: 10, sum: 2, positive: { indexes: [1, 2], counts: [7, 3] } },
+    { timestampMs: 10_000, schema: 1, count: 6, positive: { indexes: [1], counts: [6] } },
+  ]);
+});
+
+test("a native histogram that has not changed waits for its heartbeat, and ends with a staleness marker", () => {
+  const { pushed, table } = setup();
+  pushed.exponential(source, metric("took"), point(), exponential([5]));
+  // The first series writes unasked at every 15th step, this one among them.
+  expect(histogramsOf(table, 15_000)).toHaveLength(1);
+  pushed.exponential(source, metric("took"), point(), exponential([5]));
+  expect(histogramsOf(table, 16_000)).toEqual([]);
+  pushed.endSource(source);
+  expect(histogramsOf(table, 17_000)).toMatchObject([{ timestampMs: 17_000, isStale: true }]);
+});
+
+test("floats and native histograms do not mix in one series", () => {
+  const { pushed, skips } = setup();
+  pushed.number(source, "gauge", metric("took"), point(), 1);
+  pushed.exponential(source, metric("took"), point(), exponential([5]));
+  expect(skips).toEqual(["kind_conflict"]);
+});
+
+test("a source's new target_info takes the place of the last one", () => {
+  const { pushed, grid } = setup();
+  pushed.targetInfo(source, [["pod", "a"]]);
+  pushed.targetInfo(other, [["pod", "c"]]);
+  grid(10_000);
+  pushed.targetInfo(source, [["pod", "b"]]);
+  pushed.targetInfo(other, [["pod", "c"]]);
+  pushed.sweep(0);
+  expect(grid(11_001)).toEqual([
+    "target_info{instance=i1,job=shop,pod=a} 11001:stale",
+    "target_info{instance=i1,job=shop,pod=b} 11001:1",
   ]);
 });

@@ -1,52 +1,17 @@
 import {
+  emptiedHistogram,
   labelsFromRecord,
   labelsKey,
   labelValue,
   metricNameLabel,
   type Labels,
   type MetricType,
+  type NativeHistogram,
 } from "../model/index.ts";
+import { addHistograms, toNativeHistogram, type ExponentialHistogram } from "./exponential.ts";
 import { boundText, labelName, metricName, unitName, type NamedKind } from "./names.ts";
-import type { Family, Origin, SeriesTable } from "./series-table.ts";
-
-/** Who sends. */
-export interface PushSource {
-  readonly service: string;
-  readonly instance: string;
-  /** `job` and `instance`, where the resource says them. */
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** What every point of a metric has in common. */
-export interface PushedMetric {
-  readonly name: string;
-  readonly unit: string;
-  readonly help: string;
-  readonly temporality: "unspecified" | "delta" | "cumulative";
-  readonly isMonotonic: boolean;
-}
-
-export interface PushedPoint {
-  readonly attributes: readonly (readonly [string, string])[];
-  /** Unix ms; 0 = unknown. */
-  readonly startMs: number;
-  /** The source says that there is no value any more. */
-  readonly isGone: boolean;
-}
-
-export interface PushedHistogram {
-  readonly count: number;
-  readonly sum: number | undefined;
-  /** Upper bounds, ascending; one fewer than `counts`. */
-  readonly bounds: readonly number[];
-  readonly counts: readonly number[];
-}
-
-export type SkipReason =
-  | "exponential_histogram"
-  | "series_limit"
-  | "invalid_name"
-  | "unspecified_temporality";
+import type { PushedHistogram, PushedMetric, PushedPoint, PushSource, SkipReason } from "./pushed-point.ts";
+import type { Family, NewSeries, Origin, SeriesTable } from "./series-table.ts";
 
 /** Metrics that services push, as Prometheus' OTLP endpoint names them. Their sample times are grid points, not the sender's. */
 export interface PushedMetrics {
@@ -58,6 +23,13 @@ export interface PushedMetrics {
     value: number,
   ): void;
   histogram(source: PushSource, metric: PushedMetric, point: PushedPoint, histogram: PushedHistogram): void;
+  /** Becomes a native histogram. */
+  exponential(
+    source: PushSource,
+    metric: PushedMetric,
+    point: PushedPoint,
+    histogram: ExponentialHistogram,
+  ): void;
   summary(
     source: PushSource,
     metric: PushedMetric,
@@ -70,7 +42,6 @@ export interface PushedMetrics {
   ): void;
   /** What else the resource says of the source. */
   targetInfo(source: PushSource, attributes: readonly (readonly [string, string])[]): void;
-  skip(reason: SkipReason): void;
   /**
    * The source has fallen silent: the series whose values are its own end. Sums of deltas are ours and stay until they
    * expire. Only while a grid point is closed.
@@ -89,6 +60,8 @@ export interface PushedMetricsState {
     readonly family: Family;
     readonly source: string;
     readonly value: number;
+    /** Instead of the value. */
+    readonly histogram?: NativeHistogram;
     readonly seenMs: number;
     /** Start of the counter; 0 = never written. */
     readonly startMs: number;
@@ -102,6 +75,8 @@ interface Row {
   readonly source: string;
   readonly isDelta: boolean;
   value: number;
+  /** Instead of the value. */
+  histogram: NativeHistogram | undefined;
   seenMs: number;
   startMs: number;
   isGone: boolean;
@@ -118,6 +93,8 @@ export function createPushedMetrics({
 }): PushedMetrics {
   const rows = new Map<string, Row>();
   const names = new Map<string, { readonly name: string; readonly family: Family }>();
+  /** Key of the `target_info` of each source. */
+  const targetInfos = new Map<string, string>();
   /** Overflow series by metric name: what deltas of series beyond the limit add up to. */
   let overflows = 0;
 
@@ -167,43 +144,52 @@ export function createPushedMetrics({
       readonly source: string;
       readonly isDelta: boolean;
     },
-    more: { readonly introducedStartMs?: number; readonly isOverflow?: true } = {},
+    more: Pick<NewSeries, "introducedStartMs" | "isOverflow" | "histogram"> = {},
   ): Row | undefined {
     const id = table.add({ labels, family, origin, ...more });
     if (id < 0) return undefined;
-    const row: Row = { id, labels, family, source, isDelta, value: 0, seenMs: 0, startMs: 0, isGone: false };
+    const { histogram } = more;
+    const own = { value: 0, histogram, seenMs: 0, startMs: 0, isGone: false };
+    const row: Row = { id, labels, family, source, isDelta, ...own };
     rows.set(key, row);
     return row;
   }
 
-  function overflowRow(name: string, family: Family): Row | undefined {
+  function overflowRow(name: string, family: Family, histogram?: NativeHistogram): Row | undefined {
     const labels = labelsFromRecord({ [metricNameLabel]: name, otel_metric_overflow: "true" });
     const key = labelsKey(labels);
     const known = rows.get(key);
     if (known !== undefined || overflows >= overflowsMax) return known;
     overflows += 1;
     const origin: Origin = { kind: "step_before" };
-    return addRow(key, { labels, family, origin, source: "", isDelta: true }, { isOverflow: true });
+    return addRow(
+      key,
+      { labels, family, origin, source: "", isDelta: true },
+      { isOverflow: true, ...firstOf(histogram) },
+    );
   }
 
-  function put(of: {
+  function put(one: {
     readonly labels: Labels;
     readonly family: Family;
     readonly source: PushSource;
     readonly metric: PushedMetric;
     readonly point: PushedPoint;
     readonly value: number;
+    readonly histogram?: NativeHistogram;
     readonly isCounter: boolean;
   }): void {
-    const { labels, family, source, metric, point, value, isCounter } = of;
+    const { labels, family, source, metric, point, value, histogram, isCounter } = one;
     const isDelta = metric.temporality === "delta";
     const key = labelsKey(labels);
     const origin = originOf(isCounter, isDelta, point.startMs);
     const known = rows.get(key);
-    let row = known ?? addRow(key, { labels, family, origin, source: sourceKey(source), isDelta });
+    if (known === undefined && point.isGone) return;
+    const first = firstOf(histogram);
+    let row = known ?? addRow(key, { labels, family, origin, source: sourceKey(source), isDelta }, first);
     // Only deltas can go on in the overflow series: totals of different series make no total.
     if (row === undefined && isDelta && isCounter)
-      row = overflowRow(labelValue(labels, metricNameLabel), family);
+      row = overflowRow(labelValue(labels, metricNameLabel), family, histogram);
     if (row === undefined) {
       skipped("series_limit");
       return;
@@ -211,12 +197,21 @@ export function createPushedMetrics({
     row.seenMs = table.recordMs;
     row.isGone = point.isGone;
     if (point.isGone) return;
-    row.value = isDelta ? row.value + value : value;
+    if ((row.histogram === undefined) !== (histogram === undefined)) {
+      skipped("kind_conflict");
+      return;
+    }
     if (!isDelta && isCounter && point.startMs > 0 && row.startMs !== point.startMs) {
       row.startMs = point.startMs;
       table.setStart(row.id, point.startMs);
     }
-    table.set(row.id, row.value);
+    if (row.histogram !== undefined && histogram !== undefined) {
+      row.histogram = isDelta ? addHistograms(row.histogram, histogram) : histogram;
+      table.setHistogram(row.id, row.histogram);
+    } else {
+      row.value = isDelta ? row.value + value : value;
+      table.set(row.id, row.value);
+    }
   }
 
   function originOf(isCounter: boolean, isDelta: boolean, startMs: number): Origin {
@@ -228,11 +223,11 @@ export function createPushedMetrics({
   function end(key: string, row: Row): void {
     table.remove(row.id);
     rows.delete(key);
+    if (targetInfos.get(row.source) === key) targetInfos.delete(row.source);
     if (row.source === "") overflows -= 1;
   }
 
   return {
-    skip: skipped,
     number(source, kind, metric, point, value) {
       const isCounter = kind === "sum" && metric.isMonotonic;
       const type = isCounter ? "counter" : "gauge";
@@ -264,6 +259,15 @@ export function createPushedMetrics({
       put({ ...shared, labels: labelsOf(`${name}_count`, source, point), value: count });
       if (sum !== undefined) put({ ...shared, labels: labelsOf(`${name}_sum`, source, point), value: sum });
     },
+    exponential(source, metric, point, exponential) {
+      const { name, family } = named(metric, "histogram", "histogram");
+      if (name === "") return skipped("invalid_name");
+      if (metric.temporality === "unspecified") return skipped("unspecified_temporality");
+      const histogram = toNativeHistogram(exponential);
+      if (typeof histogram === "string") return skipped(`histogram_${histogram}`);
+      const labels = labelsOf(name, source, point);
+      put({ labels, family, source, metric, point, value: 0, histogram, isCounter: true });
+    },
     summary(source, metric, point, { count, sum, quantiles }) {
       const { name, family } = named(metric, "summary", "summary");
       if (name === "") return skipped("invalid_name");
@@ -285,15 +289,16 @@ export function createPushedMetrics({
         isMonotonic: false,
       } as const;
       const point = { attributes, startMs: 0, isGone: false };
-      put({
-        labels: labelsOf("target_info", source, point),
-        family,
-        source,
-        metric,
-        point,
-        value: 1,
-        isCounter: false,
-      });
+      const labels = labelsOf("target_info", source, point);
+      const [owner, key] = [sourceKey(source), labelsKey(labels)];
+      const before = targetInfos.get(owner);
+      // Two at a time would break every join with it. Without an instance, they may be of two processes.
+      if (source.instance !== "" && before !== undefined && before !== key) {
+        const row = rows.get(before);
+        if (row !== undefined) row.isGone = true;
+      }
+      put({ labels, family, source, metric, point, value: 1, isCounter: false });
+      if (rows.has(key)) targetInfos.set(owner, key);
     },
     endSource(source) {
       const ended = sourceKey(source);
@@ -305,17 +310,18 @@ export function createPushedMetrics({
     snapshot: () => ({
       rows: [...rows.values()]
         .filter((row) => row.isDelta)
-        .map(({ id, labels, family, source, value, seenMs }) => ({
+        .map(({ id, labels, family, source, value, histogram, seenMs }) => ({
           labels,
           family,
           source,
           value,
+          ...(histogram === undefined ? {} : { histogram }),
           seenMs,
           startMs: table.introducedStartMs(id) ?? 0,
         })),
     }),
     restore(state) {
-      for (const { labels, family, source, value, seenMs, startMs } of state.rows) {
+      for (const { labels, family, source, value, histogram, seenMs, startMs } of state.rows) {
         const isOverflow = source === "";
         const row = addRow(
           labelsKey(labels),
@@ -323,14 +329,20 @@ export function createPushedMetrics({
           {
             ...(startMs > 0 ? { introducedStartMs: startMs } : {}),
             ...(isOverflow ? { isOverflow } : {}),
+            ...(histogram === undefined ? {} : { histogram }),
           },
         );
         if (row === undefined) continue;
         if (isOverflow) overflows += 1;
         row.value = value;
         row.seenMs = seenMs;
-        table.load(row.id, value);
+        if (histogram === undefined) table.load(row.id, value);
       }
     },
   };
+}
+
+/** What a series of native histograms begins with: nothing counted yet, so that deltas can be added. */
+function firstOf(histogram: NativeHistogram | undefined): { readonly histogram?: NativeHistogram } {
+  return histogram === undefined ? {} : { histogram: emptiedHistogram(histogram) };
 }

@@ -96,7 +96,8 @@ export async function openTestRun(startMs: number): Promise<TestRun> {
         if (appendError !== undefined) throw appendError;
         for (const write of writes) {
           written.push(write);
-          lastMs.set(labelsKey(write.labels), write.samples.at(-1)!.timestampMs);
+          const last = write.samples.at(-1) ?? write.histograms!.at(-1)!;
+          lastMs.set(labelsKey(write.labels), last.timestampMs);
         }
       },
       lastSeriesTimestampMs: () => Math.max(-Infinity, ...lastMs.values()),
@@ -167,7 +168,8 @@ export async function openTestRun(startMs: number): Promise<TestRun> {
     lastValues() {
       const values = new Map<string, number>();
       for (const { labels, samples } of written) {
-        const last = samples.at(-1)!;
+        const last = samples.at(-1);
+        if (last === undefined) continue;
         if (last.isStale === true) values.delete(textOf(labels));
         else values.set(textOf(labels), last.value);
       }

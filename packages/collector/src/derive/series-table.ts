@@ -1,4 +1,13 @@
-import type { Exemplar, Labels, MetricType, SampleWrite, SeriesWrite } from "../model/index.ts";
+import {
+  emptiedHistogram,
+  type Exemplar,
+  type HistogramWrite,
+  type Labels,
+  type MetricType,
+  type NativeHistogram,
+  type SampleWrite,
+  type SeriesWrite,
+} from "../model/index.ts";
 
 /** What all series of one metric have in common. */
 export interface Family {
@@ -26,6 +35,8 @@ export interface NewSeries {
   readonly introducedStartMs?: number;
   /** Goes in though the table is full: there is one per metric. */
   readonly isOverflow?: true;
+  /** Its values are native histograms: this is the first. */
+  readonly histogram?: NativeHistogram;
 }
 
 /** The current value of every derived series, and what of it has still to be written. */
@@ -39,6 +50,8 @@ export interface SeriesTable {
   /** The number of the new series; -1 when the table is full. */
   add(series: NewSeries): number;
   set(this: void, id: number, value: number): void;
+  /** Of a series that was added with one. */
+  setHistogram(this: void, id: number, histogram: NativeHistogram): void;
   /** Sets a value from a snapshot, which is no change. */
   load(this: void, id: number, value: number): void;
   /** A counter of somebody else began anew. */
@@ -87,6 +100,8 @@ interface Entry {
   startMs: number;
   exemplar: Exemplar | undefined;
   exemplarStep: number;
+  /** Undefined when the values are floats. */
+  histogram: NativeHistogram | undefined;
 }
 
 export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
@@ -117,10 +132,10 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
     if ((flags[id]! & flagWatched) !== 0) table.noteWatched();
   }
 
-  /** The 0 that a new counter begins with, if it gets one; fixes its start. */
-  function introduce(entry: Entry, timestampMs: number): SampleWrite[] {
+  /** When the 0 is that a new counter begins with, if it gets one; fixes its start. */
+  function introduce(entry: Entry, timestampMs: number): number | undefined {
     const { origin } = entry;
-    if (origin.kind === "none") return [];
+    if (origin.kind === "none") return undefined;
     // A counter of somebody else may have been written by any earlier run; ours only by one that is being replayed.
     const known = isKnown(entry.labels, origin.kind === "at_start" ? -Infinity : entry.createdMs);
     const wantedMs =
@@ -129,26 +144,47 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
     if (origin.kind === "at_start") entry.startMs = origin.startMs;
     else entry.startMs = known ? Math.max(1, entry.createdMs - stepMs) : Math.max(1, zeroMs);
     const isReached = zeroMs > 0 && zeroMs < timestampMs && wantedMs >= timestampMs - zeroReachMs;
-    return known || !isReached ? [] : [{ timestampMs: zeroMs, value: 0 }];
+    return known || !isReached ? undefined : zeroMs;
   }
 
   function write(id: number, timestampMs: number): SeriesWrite {
     const entry = entries[id]!;
-    const samples = (flags[id]! & flagIntroduced) === 0 ? introduce(entry, timestampMs) : [];
-    samples.push({ timestampMs, value: values[id]! });
+    const zeroMs = (flags[id]! & flagIntroduced) === 0 ? introduce(entry, timestampMs) : undefined;
     flags[id] = (flags[id]! | flagIntroduced) & ~flagDirty;
-    const { labels, family, startMs, exemplar } = entry;
+    const { labels, family, startMs, exemplar, histogram } = entry;
     const { type, help, unit } = family;
+    const samples: SampleWrite[] = [];
+    if (histogram === undefined) {
+      if (zeroMs !== undefined) samples.push({ timestampMs: zeroMs, value: 0 });
+      samples.push({ timestampMs, value: values[id]! });
+    }
     if (exemplar !== undefined) {
       entry.exemplar = undefined;
       entry.exemplarStep = Math.ceil(timestampMs / stepMs);
     }
     const exemplars = exemplar === undefined ? [] : [exemplar];
-    return { labels, type, help, unit, startTimestampMs: startMs, samples, exemplars };
+    const write = { labels, type, help, unit, startTimestampMs: startMs, samples, exemplars };
+    if (histogram === undefined) return write;
+    const histograms: HistogramWrite[] = [{ timestampMs, counts: "integer", histogram }];
+    if (zeroMs !== undefined) {
+      histograms.unshift({ timestampMs: zeroMs, counts: "integer", histogram: emptiedHistogram(histogram) });
+    }
+    return { ...write, histograms };
   }
 
-  function writeEnded({ labels, family, startMs }: Entry, timestampMs: number): SeriesWrite {
+  function writeEnded({ labels, family, startMs, histogram }: Entry, timestampMs: number): SeriesWrite {
     const { type, help, unit } = family;
+    if (histogram !== undefined) {
+      const histograms: HistogramWrite[] = [
+        {
+          timestampMs,
+          counts: "integer",
+          histogram: { ...emptiedHistogram(histogram), sum: Number.NaN },
+          isStale: true,
+        },
+      ];
+      return { labels, type, help, unit, startTimestampMs: startMs, samples: [], histograms, exemplars: [] };
+    }
     const samples: SampleWrite[] = [{ timestampMs, value: Number.NaN, isStale: true }];
     return { labels, type, help, unit, startTimestampMs: startMs, samples, exemplars: [] };
   }
@@ -163,13 +199,22 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
       return size;
     },
     hasRoom: (count) => size + count <= seriesMax,
-    add({ labels, family, origin, introducedStartMs, isOverflow }) {
+    add({ labels, family, origin, introducedStartMs, isOverflow, histogram }) {
       if (size >= seriesMax && isOverflow !== true) return -1;
       const id = free.pop() ?? entries.length;
       if (id >= values.length) grow();
       const startMs = introducedStartMs ?? 0;
       const createdMs = table.recordMs;
-      entries[id] = { labels, family, origin, createdMs, startMs, exemplar: undefined, exemplarStep: -1 };
+      entries[id] = {
+        labels,
+        family,
+        origin,
+        createdMs,
+        startMs,
+        exemplar: undefined,
+        exemplarStep: -1,
+        histogram,
+      };
       values[id] = 0;
       flags[id] =
         (introducedStartMs === undefined ? 0 : flagIntroduced) | (isWatched(labels) ? flagWatched : 0);
@@ -184,6 +229,13 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
       if (Object.is(values[id], value)) return;
       values[id] = value;
       markDirty(id);
+    },
+    setHistogram(id, histogram) {
+      const entry = entries[id]!;
+      const before = entry.histogram!;
+      entry.histogram = histogram;
+      // Whatever is observed is counted; a sum alone does not change.
+      if (before.count !== histogram.count || before.schema !== histogram.schema) markDirty(id);
     },
     load(id, value) {
       values[id] = value;

@@ -3,6 +3,29 @@ export type { AlertEvent, EvidenceTrace } from "./alert.ts";
 export { systemClock, type Clock } from "./clock.ts";
 export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
 export {
+  combineHistograms,
+  compactHistogram,
+  divideHistogram,
+  emptiedHistogram,
+  hintsCollide,
+  histogramsEqual,
+  noBuckets,
+  reduceSide,
+  scaleHistogram,
+  toSchema,
+  widerZeroBucket,
+} from "./histogram-arithmetic.ts";
+export {
+  allBuckets,
+  exponentialBound,
+  negativeBuckets,
+  positiveBuckets,
+  usesCustomBuckets,
+  zeroBucket,
+  type Bucket,
+} from "./histogram-bounds.ts";
+export { boundsMatch, commonBounds, onBounds } from "./histogram-custom-bounds.ts";
+export {
   customBucketsSchema,
   type CounterResetHint,
   type HistogramBuckets,

@@ -1,9 +1,13 @@
-import { labelValue, metricNameLabel, type NativeHistogram } from "../model/index.ts";
+import {
+  compactHistogram,
+  labelValue,
+  metricNameLabel,
+  type NativeHistogram,
+  usesCustomBuckets,
+} from "../model/index.ts";
 import { groupRows, type Groups } from "./aggregate-groups.ts";
 import { cellKinds, clearCell, createBlock, setHistogram, type Block } from "./block.ts";
 import { aggregateHistograms } from "./histogram/aggregate.ts";
-import { compact } from "./histogram/arithmetic.ts";
-import { usesCustomBuckets } from "./histogram/bounds.ts";
 import { noteMixedSchemas, noteReconciled } from "./histogram/notes.ts";
 import type { AggregationPlan } from "./plan.ts";
 import type { QueryState } from "./query-state.ts";
@@ -91,7 +95,7 @@ function sumOfHistograms(
   }
   if (aggregated.isReconciled)
     noteReconciled({ annotations: state.annotations, span, metric: "" }, "aggregation");
-  return compact(aggregated.histogram);
+  return compactHistogram(aggregated.histogram);
 }
 
 function sumHistograms(

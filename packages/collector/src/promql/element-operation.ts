@@ -1,14 +1,14 @@
-import type { NativeHistogram } from "../model/index.ts";
-import type { BinaryOperator } from "./ast.ts";
-import { arithmetic, comparison, isArithmetic, isFloatComparison } from "./float-operation.ts";
 import {
   combineHistograms,
-  compact,
+  compactHistogram,
   divideHistogram,
   hintsCollide,
   histogramsEqual,
+  type NativeHistogram,
   scaleHistogram,
-} from "./histogram/arithmetic.ts";
+} from "../model/index.ts";
+import type { BinaryOperator } from "./ast.ts";
+import { arithmetic, comparison, isArithmetic, isFloatComparison } from "./float-operation.ts";
 import { trimHistogram } from "./histogram/trim.ts";
 
 export type Sample = number | NativeHistogram;
@@ -56,7 +56,7 @@ function ofHistograms(
     return { kind: "none", note: { level: "warning", message }, value: undefined };
   }
   const operation = operator === "+" ? "addition" : "subtraction";
-  const result = compact(
+  const result = compactHistogram(
     operator === "-" ? { ...combined.histogram, counterResetHint: "gauge" } : combined.histogram,
   );
   if (hintsCollide(left.counterResetHint, right.counterResetHint)) {
@@ -73,15 +73,17 @@ function ofHistograms(
 export function operateOnElements(operator: BinaryOperator, left: Sample, right: Sample): ElementResult {
   if (typeof left === "number") {
     if (typeof right !== "number") {
-      return operator === "*" ? kept(compact(scaleHistogram(right, left))) : mismatch(operator, left, right);
+      return operator === "*"
+        ? kept(compactHistogram(scaleHistogram(right, left)))
+        : mismatch(operator, left, right);
     }
     if (isArithmetic(operator)) return kept(arithmetic[operator](left, right));
     if (!isFloatComparison(operator)) return mismatch(operator, left, right);
     return { kind: "value", value: left, keeps: comparison[operator](left, right), note: undefined };
   }
   if (typeof right !== "number") return ofHistograms(operator, left, right);
-  if (operator === "*") return kept(compact(scaleHistogram(left, right)));
-  if (operator === "/") return kept(compact(divideHistogram(left, right)));
+  if (operator === "*") return kept(compactHistogram(scaleHistogram(left, right)));
+  if (operator === "/") return kept(compactHistogram(divideHistogram(left, right)));
   if (operator === "</") return kept(trimHistogram(left, right, "above"));
   if (operator === ">/") return kept(trimHistogram(left, right, "below"));
   return mismatch(operator, left, right);

@@ -1,10 +1,10 @@
+import { scaleHistogram } from "../model/index.ts";
 import type { Steps } from "./block.ts";
 import { addRow, cellKinds, copyCell, countCells, createBlock } from "./block.ts";
 import { evaluateAggregation } from "./aggregate.ts";
 import { evaluateBinary } from "./binary.ts";
 import { evaluateCall } from "./call.ts";
 import { settleNamesOfSeries } from "./names.ts";
-import { scaleHistogram } from "./histogram/arithmetic.ts";
 import { planType, type Plan } from "./plan.ts";
 import type { QueryState } from "./query-state.ts";
 import { evaluateSelect } from "./select.ts";

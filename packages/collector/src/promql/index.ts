@@ -12,7 +12,6 @@ export {
   type VectorSample,
 } from "./engine.ts";
 export { formatExpression } from "./format-expression.ts";
-export { allBuckets, type Bucket } from "./histogram/bounds.ts";
 export { formatSampleValue } from "./format-value.ts";
 export { parseDurationMs } from "./literal.ts";
 export { parseExpression } from "./parse.ts";

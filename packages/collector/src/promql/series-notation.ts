@@ -1,5 +1,4 @@
-import { metricNameLabel, type Labels, type NativeHistogram } from "../model/index.ts";
-import { combineHistograms } from "./histogram/arithmetic.ts";
+import { combineHistograms, type Labels, metricNameLabel, type NativeHistogram } from "../model/index.ts";
 import { parseHistogramLiteral, type HistogramLiteral } from "./histogram/literal.ts";
 import { withLabel } from "./label-edit.ts";
 import { parseDurationMs, parseNumber } from "./literal.ts";

@@ -1,9 +1,8 @@
-import { labelValue, metricNameLabel } from "../model/index.ts";
+import { labelValue, metricNameLabel, usesCustomBuckets } from "../model/index.ts";
 import { addRow, createBlock, setFloat, setHistogram, type Block, type Steps } from "./block.ts";
 import { interpolateHistograms } from "./functions/extended-histogram-rate.ts";
 import { interpolate } from "./functions/extended-rate.ts";
 import { noteMixedSchemas, type NotePlace } from "./histogram/notes.ts";
-import { usesCustomBuckets } from "./histogram/bounds.ts";
 import { referenceMs, type SelectPlan } from "./plan.ts";
 import type { QueryState } from "./query-state.ts";
 import { toRangeSeries, type RangeSeries } from "./range-series.ts";

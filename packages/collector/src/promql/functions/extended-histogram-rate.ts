@@ -1,6 +1,10 @@
-import type { NativeHistogram } from "../../model/index.ts";
-import { compact, divideHistogram, scaleHistogram } from "../histogram/arithmetic.ts";
-import { usesCustomBuckets } from "../histogram/bounds.ts";
+import {
+  compactHistogram,
+  divideHistogram,
+  type NativeHistogram,
+  scaleHistogram,
+  usesCustomBuckets,
+} from "../../model/index.ts";
 import { combineNoted, noteMixedSchemas, type NotePlace } from "../histogram/notes.ts";
 import { isHistogramReset } from "../histogram/reset.ts";
 import type { Window } from "../window.ts";
@@ -120,5 +124,5 @@ export function extendedHistogramRate(
     if (result === undefined) return undefined;
   }
   if (isPerSecond) result = divideHistogram(result, window.rangeMs / 1000);
-  return compact({ ...result, counterResetHint: "gauge" });
+  return compactHistogram({ ...result, counterResetHint: "gauge" });
 }

@@ -1,6 +1,11 @@
-import { customBucketsSchema, type NativeHistogram } from "../../model/index.ts";
-import { compact, noBuckets, toSchema } from "../histogram/arithmetic.ts";
-import { usesCustomBuckets } from "../histogram/bounds.ts";
+import {
+  compactHistogram,
+  customBucketsSchema,
+  type NativeHistogram,
+  noBuckets,
+  toSchema,
+  usesCustomBuckets,
+} from "../../model/index.ts";
 import { combineNoted, noteMixedSchemas } from "../histogram/notes.ts";
 import { isHistogramReset } from "../histogram/reset.ts";
 import type { Window } from "../window.ts";
@@ -86,5 +91,5 @@ export function histogramIncrease(window: Window, isCounter: boolean): NativeHis
   } else if (histograms[from]!.counterResetHint !== "gauge" || last.counterResetHint !== "gauge") {
     noteNotGauge(window);
   }
-  return compact({ ...increase, counterResetHint: "gauge" });
+  return compactHistogram({ ...increase, counterResetHint: "gauge" });
 }

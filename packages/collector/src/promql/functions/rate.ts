@@ -1,5 +1,4 @@
-import type { NativeHistogram } from "../../model/index.ts";
-import { scaleHistogram } from "../histogram/arithmetic.ts";
+import { type NativeHistogram, scaleHistogram } from "../../model/index.ts";
 import { combineNoted } from "../histogram/notes.ts";
 import { floatCount, histogramCount, type RangeFunction, type Window } from "../window.ts";
 import { extendedHistogramRate } from "./extended-histogram-rate.ts";

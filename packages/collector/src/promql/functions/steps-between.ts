@@ -1,5 +1,9 @@
-import type { NativeHistogram } from "../../model/index.ts";
-import { compact, divideHistogram, histogramsEqual } from "../histogram/arithmetic.ts";
+import {
+  compactHistogram,
+  divideHistogram,
+  histogramsEqual,
+  type NativeHistogram,
+} from "../../model/index.ts";
 import { combineNoted } from "../histogram/notes.ts";
 import { isHistogramReset } from "../histogram/reset.ts";
 import { firstAfter } from "../select.ts";
@@ -117,7 +121,7 @@ function instant(isRate: boolean): RangeFunction {
       change = combineNoted(current.value, previous.value, -1, notePlace(window));
       if (change === undefined) return undefined;
     }
-    const gauge = compact({ ...change, counterResetHint: "gauge" });
+    const gauge = compactHistogram({ ...change, counterResetHint: "gauge" });
     return isRate ? divideHistogram(gauge, seconds) : gauge;
   };
 }

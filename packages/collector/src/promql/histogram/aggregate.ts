@@ -1,8 +1,14 @@
-import type { HistogramBuckets, NativeHistogram } from "../../model/index.ts";
+import {
+  boundsMatch,
+  combineHistograms,
+  divideHistogram,
+  hintsCollide,
+  type HistogramBuckets,
+  type NativeHistogram,
+  scaleHistogram,
+  usesCustomBuckets,
+} from "../../model/index.ts";
 import { CompensatedSum } from "../compensated-sum.ts";
-import { boundsMatch } from "./custom-bounds.ts";
-import { combineHistograms, divideHistogram, hintsCollide, scaleHistogram } from "./arithmetic.ts";
-import { usesCustomBuckets } from "./bounds.ts";
 
 export type Aggregated =
   | {

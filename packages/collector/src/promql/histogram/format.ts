@@ -1,6 +1,11 @@
-import type { NativeHistogram } from "../../model/index.ts";
+import {
+  type Bucket,
+  type NativeHistogram,
+  negativeBuckets,
+  positiveBuckets,
+  zeroBucket,
+} from "../../model/index.ts";
 import { formatGeneral } from "../format-value.ts";
-import { negativeBuckets, positiveBuckets, zeroBucket, type Bucket } from "./bounds.ts";
 
 function formatBucket({ lower, upper, count }: Bucket): string {
   // An end is inside the bucket where it is the one away from zero.

@@ -1,7 +1,6 @@
-import type { NativeHistogram } from "../../model/index.ts";
+import { combineHistograms, type NativeHistogram } from "../../model/index.ts";
 import type { AnnotationSink } from "../annotations.ts";
 import type { Span } from "../position.ts";
-import { combineHistograms } from "./arithmetic.ts";
 
 /** Where to note what happened to a histogram of a series. */
 export interface NotePlace {

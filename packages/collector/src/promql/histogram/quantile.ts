@@ -1,5 +1,4 @@
-import type { NativeHistogram } from "../../model/index.ts";
-import { allBuckets, usesCustomBuckets, type Bucket } from "./bounds.ts";
+import { allBuckets, type Bucket, type NativeHistogram, usesCustomBuckets } from "../../model/index.ts";
 import { shareBelow } from "./trim.ts";
 
 /** What NaN observations, which are in no bucket, did to a result. */

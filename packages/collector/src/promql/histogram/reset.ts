@@ -1,7 +1,14 @@
-import type { HistogramBuckets, NativeHistogram } from "../../model/index.ts";
-import { reduceSide, widerZeroBucket } from "./arithmetic.ts";
-import { exponentialBound, usesCustomBuckets } from "./bounds.ts";
-import { boundsMatch, commonBounds, onBounds } from "./custom-bounds.ts";
+import {
+  boundsMatch,
+  commonBounds,
+  exponentialBound,
+  type HistogramBuckets,
+  type NativeHistogram,
+  onBounds,
+  reduceSide,
+  usesCustomBuckets,
+  widerZeroBucket,
+} from "../../model/index.ts";
 
 /** Whether a bucket counts less than before, or is gone. */
 function hasFallen(current: HistogramBuckets, previous: HistogramBuckets): boolean {

@@ -1,5 +1,4 @@
-import type { NativeHistogram, SeriesSamples } from "../../model/index.ts";
-import { noBuckets } from "./arithmetic.ts";
+import { type NativeHistogram, noBuckets, type SeriesSamples } from "../../model/index.ts";
 import { isHistogramReset } from "./reset.ts";
 
 /**

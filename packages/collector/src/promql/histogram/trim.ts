@@ -1,6 +1,13 @@
-import type { HistogramBuckets, NativeHistogram } from "../../model/index.ts";
-import { compact } from "./arithmetic.ts";
-import { negativeBuckets, positiveBuckets, usesCustomBuckets, zeroBucket, type Bucket } from "./bounds.ts";
+import {
+  type Bucket,
+  compactHistogram,
+  type HistogramBuckets,
+  type NativeHistogram,
+  negativeBuckets,
+  positiveBuckets,
+  usesCustomBuckets,
+  zeroBucket,
+} from "../../model/index.ts";
 
 /** Where in a bucket a value lies, as a share of its width: linear or, for exponential buckets, on a logarithmic scale. */
 export function shareBelow({ lower, upper }: Bucket, value: number, isLinear: boolean): number {
@@ -124,5 +131,5 @@ export function trimHistogram(
     zeroCount = take(trimZero({ ...bucket, lower, upper }, value, side), zeroCount);
   }
   if (!isTrimmed) return histogram;
-  return compact({ ...histogram, zeroCount, count, sum, positive, negative });
+  return compactHistogram({ ...histogram, zeroCount, count, sum, positive, negative });
 }

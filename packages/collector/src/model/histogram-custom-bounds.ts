@@ -1,4 +1,4 @@
-import type { HistogramBuckets, NativeHistogram } from "../../model/index.ts";
+import type { HistogramBuckets, NativeHistogram } from "./histogram.ts";
 
 /** Whether two lists of custom bounds are the same. */
 export function boundsMatch(left: readonly number[], right: readonly number[]): boolean {

@@ -1,11 +1,16 @@
-import type { CounterResetHint, HistogramBuckets, NativeHistogram } from "../../model/index.ts";
-import { exponentialBound, negativeBuckets, positiveBuckets, usesCustomBuckets } from "./bounds.ts";
-import { addOnCommonBounds, boundsMatch, commonBounds } from "./custom-bounds.ts";
+import type { CounterResetHint, HistogramBuckets, NativeHistogram } from "./histogram.ts";
+import { exponentialBound, negativeBuckets, positiveBuckets, usesCustomBuckets } from "./histogram-bounds.ts";
+import { addOnCommonBounds, boundsMatch, commonBounds } from "./histogram-custom-bounds.ts";
 
 export const noBuckets: HistogramBuckets = { indexes: [], counts: [] };
 
+/** The histogram before anything was observed. */
+export function emptiedHistogram(histogram: NativeHistogram): NativeHistogram {
+  return { ...histogram, zeroCount: 0, count: 0, sum: 0, positive: noBuckets, negative: noBuckets };
+}
+
 /** The histogram without buckets that count nothing. */
-export function compact(histogram: NativeHistogram): NativeHistogram {
+export function compactHistogram(histogram: NativeHistogram): NativeHistogram {
   return {
     ...histogram,
     positive: compactSide(histogram.positive),

@@ -1,4 +1,4 @@
-import { customBucketsSchema, type NativeHistogram } from "../../model/index.ts";
+import { customBucketsSchema, type NativeHistogram } from "./histogram.ts";
 
 export interface Bucket {
   readonly lower: number;
