@@ -18,7 +18,12 @@ import { createJournalShared, lockJournal, openStreamWriter, type JournalLock } 
 import { CollectorError, type Clock, type StreamWriter, type TlsIdentity } from "./model/index.ts";
 import { createProcess } from "./process/index.ts";
 import type { QueryWorkerData } from "./query-worker.ts";
-import { createOtlpReceiver, createPushEndpoints, type PushEndpoints } from "./receive/index.ts";
+import {
+  createOtlpReceiver,
+  createPushEndpoints,
+  createZipkinReceiver,
+  type PushEndpoints,
+} from "./receive/index.ts";
 import type { HeadHandle } from "./store/index.ts";
 import { observeSelf } from "./observe-self.ts";
 import { createTelemetry, type Log, type TelemetrySnapshot } from "./telemetry/index.ts";
@@ -40,6 +45,7 @@ export interface CollectorSettings {
 export interface Collector {
   /** As host:port, with the ports that were taken. */
   readonly otlpAddresses: readonly string[];
+  readonly zipkinAddresses: readonly string[];
   readonly apiAddress: string;
   /** Resolves when a thread ended that should not have; the collector is of no use then. */
   readonly failed: Promise<Error>;
@@ -134,7 +140,10 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
       { path: "/graph", contentType: "text/html; charset=utf-8", body: queryPage },
       { path: "/traces/:trace_id", contentType: "text/html; charset=utf-8", body: tracePage },
     ],
-    push: [{ path: "/api/v1/write", endpoint: () => push?.remoteWrite }],
+    push: [
+      { path: "/api/v1/write", endpoint: () => push?.remoteWrite },
+      { path: "/loki/api/v1/push", endpoint: () => push?.loki },
+    ],
     log,
   });
   const { port } = await api.start();
@@ -209,6 +218,12 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     log,
   });
   starting.defer(() => observing.stop());
+  const zipkin = createZipkinReceiver(
+    config.receive.zipkin.listen.map((address) => parseAddress(address)!),
+    receiver.shared,
+  );
+  const zipkinAddresses = await zipkin.start();
+  starting.defer(() => zipkin.stop({ deadlineMs: receiveStopDeadlineMs }));
   push = createPushEndpoints(receiver.shared, {
     appendSeries: (batch) =>
       evaluate.call("appendReceived", batch, { transfer: [batch.buffer as ArrayBuffer] }),
@@ -222,6 +237,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   let stopped: Promise<void> | undefined;
   return {
     otlpAddresses,
+    zipkinAddresses,
     apiAddress: `${hostText}:${port}`,
     failed,
     stop() {

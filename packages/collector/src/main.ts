@@ -56,6 +56,8 @@ export async function runCollector(
       clock: systemClock,
       signal: io.signal,
     });
+    if (collector.zipkinAddresses.length > 0)
+      io.stdout.write(`collector: Zipkin on ${collector.zipkinAddresses.join(" and ")}\n`);
     io.stdout.write(
       `collector: OTLP on ${collector.otlpAddresses.join(" and ")}, API on ${collector.apiAddress}\n`,
     );

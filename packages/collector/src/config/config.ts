@@ -24,6 +24,8 @@ export interface CollectorConfig {
     /** Undefined: as much as the machine allows. */
     readonly memorySizeBytesMax: number | undefined;
     readonly otlp: OtlpConfig;
+    /** Addresses; none: nothing is opened. */
+    readonly zipkin: { readonly listen: readonly string[] };
   };
   /** Undefined when nothing is to be done between receipt and journal. */
   readonly process: ProcessRules | undefined;
@@ -170,10 +172,15 @@ function findUnsafe(config: CollectorConfig): Problem[] {
   const mend =
     "is reachable from other machines: name a tokens_file or tls.client_ca_file beside it, or start with --insecure";
   const unsafe: Problem[] = [];
-  const { otlp } = config.receive;
+  const { otlp, zipkin } = config.receive;
   const exposed = otlp.listen.find(open);
   if (exposed !== undefined && !isGuarded(otlp)) {
     unsafe.push({ path: ["receive", "otlp", "listen"], message: `${exposed} ${mend}` });
+  }
+  const exposedZipkin = zipkin.listen.find(open);
+  if (exposedZipkin !== undefined && otlp.tokensFile === undefined) {
+    const message = `${exposedZipkin} is reachable from other machines: set receive.otlp.tokens_file, or start with --insecure`;
+    unsafe.push({ path: ["receive", "zipkin", "listen"], message });
   }
   if (open(config.api.listen) && !isGuarded(config.api)) {
     unsafe.push({ path: ["api", "listen"], message: `${config.api.listen} ${mend}` });
@@ -270,6 +277,7 @@ interface RawConfig {
   receive: {
     memory_max: string | null;
     otlp: RawOtlp;
+    zipkin: { listen: string[] } | null;
   };
   process: RawProcess;
   journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
@@ -291,6 +299,7 @@ function convert(raw: RawConfig, process: ProcessRules | undefined): CollectorCo
     receive: {
       memorySizeBytesMax: convertSize(receive.memory_max),
       otlp: convertOtlp(receive.otlp),
+      zipkin: receive.zipkin ?? { listen: [] },
     },
     process,
     journal: {

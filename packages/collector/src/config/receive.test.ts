@@ -51,3 +51,15 @@ receive:
     "receive.memory_max: should be twice receive.otlp.request_size_max",
   );
 });
+
+test("Zipkin is not opened unless asked for, and beyond loopback needs the tokens of OTLP", () => {
+  expect(parse("").receive.zipkin.listen).toEqual([]);
+  expect(parse("receive: { zipkin: {} }").receive.zipkin.listen).toEqual(["127.0.0.1:9411"]);
+  expect(parse("receive: { zipkin: { listen: ['[::1]:9412'] } }").receive.zipkin.listen).toEqual([
+    "[::1]:9412",
+  ]);
+  expect(problemsOf("receive: { zipkin: { listen: ['0.0.0.0:9411'] } }")[0]).toContain(
+    "receive.zipkin.listen: 0.0.0.0:9411 is reachable from other machines: set receive.otlp.tokens_file",
+  );
+  expect(problemsOf("receive: { zipkin: { lisen: [] } }")[0]).toContain("did you mean listen?");
+});

@@ -67,6 +67,22 @@ export const otlpGuardSchema: Record<string, object> = {
   },
 };
 
+/** Null: nothing is opened. */
+export const zipkinSchema: object = {
+  type: ["object", "null"],
+  additionalProperties: false,
+  default: null,
+  description:
+    "Zipkin v2 JSON, for the clients of receive.otlp: beyond loopback its tokens_file is required.",
+  properties: {
+    listen: {
+      type: "array",
+      items: { type: "string", format: "address" },
+      default: ["127.0.0.1:9411"],
+    },
+  },
+};
+
 export interface RawTls {
   readonly cert_file: string | null;
   readonly key_file: string | null;

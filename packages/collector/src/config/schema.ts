@@ -1,6 +1,6 @@
 import { exporterSchema } from "./exporter.ts";
 import { processProperties } from "./process.ts";
-import { memorySchema, otlpGuardSchema, tlsSchema } from "./receive.ts";
+import { memorySchema, otlpGuardSchema, tlsSchema, zipkinSchema } from "./receive.ts";
 
 /** Sizes above zero: a number of bytes or a number with B, KiB, MiB, GiB, KB, MB, GB. */
 const size = { type: "string", format: "size" } as const;
@@ -43,6 +43,7 @@ export const configSchema: object = {
         request_size_max: { ...size, default: "64MiB", description: "Largest request after decompression." },
         ...otlpGuardSchema,
       }),
+      zipkin: zipkinSchema,
     }),
     process: section(processProperties),
     journal: section({
@@ -104,6 +105,5 @@ export const configSchema: object = {
 
 /** Keys of the documented shape that this version does not serve, each with what to do instead. */
 export const keysNotServed: Readonly<Record<string, string>> = {
-  "receive.zipkin": "send OTLP to receive.otlp instead",
   "notify.file": "use notify.webhook with the address of one receiver",
 };

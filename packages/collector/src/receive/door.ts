@@ -1,17 +1,12 @@
 import type { Server as Http1Server } from "node:http";
 import type { Http2Server } from "node:http2";
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { CollectorError, type Clock, type TlsIdentity } from "../model/index.ts";
+import { createServer, type Socket } from "node:net";
+import type { Clock, TlsIdentity } from "../model/index.ts";
 import { clientAddress } from "./client.ts";
+import { closeServer, listenAt, type Address } from "./listen.ts";
 import { peek } from "./peek.ts";
 import { buildHttp1Refusal, buildHttp2Refusal } from "./plain-answer.ts";
 import { createTlsGate } from "./tls-gate.ts";
-
-export interface Address {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-}
 
 /** Why a connection was cut off before it was a request. */
 export type CutReason = "silent" | "too_many" | "handshake" | "plain";
@@ -148,7 +143,8 @@ export function createDoor(settings: DoorSettings): Door {
     async open() {
       const taken: string[] = [];
       try {
-        for (const [index, address] of listen.entries()) taken.push(await listenAt(servers[index]!, address));
+        for (const [index, address] of listen.entries())
+          taken.push(await listenAt(servers[index]!, address, "receive.otlp.listen"));
       } catch (error) {
         await Promise.all(servers.map(closeServer));
         throw error;
@@ -174,31 +170,4 @@ function isLikePreface(bytes: Buffer): boolean {
 /** Whether the bytes tell HTTP/1.1 from HTTP/2. */
 function hasDecided(bytes: Buffer): boolean {
   return bytes.length >= preface.length || !isLikePreface(bytes);
-}
-
-const problems: Readonly<Record<string, string>> = {
-  EADDRINUSE: "is in use: stop the other program",
-  EACCES: "may not be taken: ports below 1024 need rights that this process has not",
-  EADDRNOTAVAIL: "is no address of this machine: name one that is",
-  ENOTFOUND: "has a host name that cannot be resolved: mend it",
-};
-
-function listenAt(server: Server, { host, port }: Address): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const problem = problems[cause.code ?? ""] ?? `cannot be opened (${cause.message}): mend it`;
-      const message = `${formatAddress(host, port)} ${problem}, or set receive.otlp.listen to other addresses`;
-      reject(new CollectorError("QUARTET_ADDRESS_IN_USE", message, { cause }));
-    });
-    server.listen(port, host, () => resolve(formatAddress(host, (server.address() as AddressInfo).port)));
-  });
-}
-
-function formatAddress(host: string, port: number): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
-function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return Promise.resolve();
-  return new Promise((resolve) => server.close(() => resolve()));
 }

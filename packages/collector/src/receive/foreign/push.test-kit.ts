@@ -54,6 +54,7 @@ export async function openPush(
   });
   const server = createServer((request, response) => {
     if (request.url === "/api/v1/write") void endpoints.remoteWrite(request, response);
+    else if (request.url === "/loki/api/v1/push") void endpoints.loki(request, response);
     else response.writeHead(404).end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
