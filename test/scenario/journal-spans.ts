@@ -4,6 +4,7 @@ import { readSegments } from "../../packages/collector/src/journal/index.ts";
 /** One span as it lies in the journal. */
 export interface JournaledSpan {
   readonly traceId: string;
+  readonly spanId: string;
   readonly service: string;
   readonly name: string;
   readonly kind: number;
@@ -27,6 +28,7 @@ const messages = protobuf.Root.fromJSON({
     Span: {
       fields: {
         traceId: { type: "bytes", id: 1 },
+        spanId: { type: "bytes", id: 2 },
         name: { type: "string", id: 5 },
         kind: { type: "int32", id: 6 },
         status: { type: "Status", id: 15 },
@@ -44,6 +46,7 @@ interface DecodedRequest {
     readonly scopeSpans: readonly {
       readonly spans: readonly {
         traceId: string;
+        spanId: string;
         name: string;
         kind: number;
         status?: { code: number };
@@ -54,25 +57,28 @@ interface DecodedRequest {
 
 /** Every span in the journal's segments, in the order of receipt. */
 export function* journaledSpans(dataDir: string): Generator<JournaledSpan> {
-  for (const { payload } of readSegments({ dir: dataDir, stream: "spans" })) {
-    const request = messages.toObject(messages.decode(payload), {
-      arrays: true,
-      defaults: true,
-      // protobufjs gives bytes as base64 text on demand; hexadecimal is what everybody writes.
-      bytes: String,
-    }) as DecodedRequest;
-    for (const { resource, scopeSpans } of request.resourceSpans) {
-      const service =
-        resource?.attributes.find(({ key }) => key === "service.name")?.value?.stringValue ?? "";
-      for (const span of scopeSpans.flatMap(({ spans }) => spans)) {
-        yield {
-          traceId: Buffer.from(span.traceId, "base64").toString("hex"),
-          service,
-          name: span.name,
-          kind: span.kind,
-          statusCode: span.status?.code ?? 0,
-        };
-      }
+  for (const { payload } of readSegments({ dir: dataDir, stream: "spans" })) yield* decodeSpans(payload);
+}
+
+/** The spans of one ExportTraceServiceRequest. */
+export function* decodeSpans(payload: Uint8Array): Generator<JournaledSpan> {
+  const request = messages.toObject(messages.decode(payload), {
+    arrays: true,
+    defaults: true,
+    // protobufjs gives bytes as base64 text on demand; hexadecimal is what everybody writes.
+    bytes: String,
+  }) as DecodedRequest;
+  for (const { resource, scopeSpans } of request.resourceSpans) {
+    const service = resource?.attributes.find(({ key }) => key === "service.name")?.value?.stringValue ?? "";
+    for (const span of scopeSpans.flatMap(({ spans }) => spans)) {
+      yield {
+        traceId: Buffer.from(span.traceId, "base64").toString("hex"),
+        spanId: Buffer.from(span.spanId, "base64").toString("hex"),
+        service,
+        name: span.name,
+        kind: span.kind,
+        statusCode: span.status?.code ?? 0,
+      };
     }
   }
 }

@@ -7,6 +7,15 @@ import { CollectorError, nearest, systemClock } from "./model/index.ts";
 import { createLog } from "./telemetry/index.ts";
 
 export { countJournaledItems, holdJournal } from "./journal/index.ts";
+export {
+  dropDeadLetters,
+  listJournal,
+  replayDeadLetters,
+  showDeadLetter,
+  type DeadLetterEntry,
+  type JournalOverview,
+} from "./journal-admin.ts";
+export { CollectorError } from "./model/index.ts";
 export { parseConfig, configSchema, type CollectorConfig } from "./config/index.ts";
 
 export const collectorUsage = `quartet collector [--config FILE] [--data-dir DIR] [--insecure]

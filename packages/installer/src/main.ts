@@ -60,7 +60,7 @@ async function main(args: readonly string[], io: CommandIo): Promise<ExitCode> {
         commands.map((known) => known.name),
       );
     if (rest.includes("--help") || rest.includes("-h")) {
-      io.stdout.write(command.usage);
+      io.stdout.write(command.subcommandUsage?.[rest[0] ?? ""] ?? command.usage);
       return 0;
     }
     return await command.run(rest, io);

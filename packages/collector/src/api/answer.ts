@@ -64,6 +64,8 @@ export function failureOf(error: unknown): Answer {
     case "QUARTET_JOURNAL_UNAVAILABLE":
     case "QUARTET_JOURNAL_LOCKED":
     case "QUARTET_JOURNAL_VERSION":
+    case "QUARTET_JOURNAL_MISSING":
+    case "QUARTET_DEAD_LETTER_UNKNOWN":
     case "QUARTET_RECORD_TOO_LARGE":
     case "QUARTET_OTLP_INVALID":
     case "QUARTET_OTLP_TOO_LARGE":

@@ -10,3 +10,4 @@ export type { SegmentStreamWriter, StreamWriterOptions } from "./writer-options.
 export { createMemoryJournal, type MemoryJournal, type MemoryWriterOptions } from "./memory.ts";
 export { openQuarantine } from "./quarantine.ts";
 export { readDeadLetters, settleDeadLetters, type KeptDeadLetter } from "./dead-letter-list.ts";
+export { reportJournal, type StreamReport } from "./report.ts";

@@ -7,6 +7,8 @@ export type ErrorCode =
   | "QUARTET_JOURNAL_UNAVAILABLE" // the disk failed; the client waits: 503 with Retry-After
   | "QUARTET_JOURNAL_LOCKED" // another collector owns the directory
   | "QUARTET_JOURNAL_VERSION" // written by a newer version
+  | "QUARTET_JOURNAL_MISSING" // the operator named a folder without a journal
+  | "QUARTET_DEAD_LETTER_UNKNOWN" // the operator named a dead letter that is not there
   | "QUARTET_RECORD_TOO_LARGE" // one record over the segment size; never retried
   | "QUARTET_OTLP_INVALID" // the client's body is broken: 400, never retried
   | "QUARTET_OTLP_TOO_LARGE" // over the limit after decompression: 413

@@ -19,6 +19,8 @@ export interface Command {
   readonly summary: string;
   /** Full help text. */
   readonly usage: string;
+  /** Full help texts of the words that may follow it. */
+  readonly subcommandUsage?: Readonly<Record<string, string>>;
   /** @throws UsageError for a wrong flag (exit 2); other errors of ours end with 1 and their message. */
   run(args: readonly string[], io: CommandIo): Promise<ExitCode>;
 }

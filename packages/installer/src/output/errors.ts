@@ -9,6 +9,7 @@ export type InstallerErrorCode =
   | "QUARTET_FIELD_CONFLICT" // somebody else owns a field; the message lists field and manager
   | "QUARTET_NOT_READY" // a workload did not become ready; the message says why
   | "QUARTET_LEFTOVERS" // uninstall could not remove everything; the message lists what is left
+  | "QUARTET_JOURNAL_REFUSED" // a collector's journal cannot be read or changed; the message says why
   | "QUARTET_CHECK_FAILED"; // a preflight check with a fatal finding
 
 /** The installer's one error class besides UsageError; `code` tells them apart. Printed without a stack trace. */
