@@ -2,10 +2,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { ExporterConfig } from "./config/index.ts";
 import {
   createExporter,
+  createGrpcChannel,
   createHttpTransport,
+  createOtlpGrpcBackEnd,
   createOtlpHttpBackEnd,
   createRemoteWriteBackEnd,
   exporterConsumer,
+  grpcUrl,
   signalUrl,
   streamOfSignal,
   writeUrl,
@@ -61,14 +64,11 @@ function startExporter(config: ExporterConfig): void {
     readers[signal] = reader;
     deadLetters[signal] = letters;
   }
-  const { headers, auth, tls } = config;
-  const proxy = config.proxy === undefined ? undefined : new URL(config.proxy);
-  const transport = createHttpTransport({ exporter: name, headers, auth, tls, proxy, nowMs: clock.nowMs });
-  stack.defer(() => transport.close());
+  const createBackEnd = openBackEnds(config);
   const exporter = createExporter({
     name,
     signals,
-    createBackEnd: (signal) => createBackEnd(config, signal, transport),
+    createBackEnd,
     readers,
     requestTimeoutMs: timeoutMs,
     deadLetters,
@@ -80,23 +80,37 @@ function startExporter(config: ExporterConfig): void {
   exporter.start();
 }
 
-/** @throws CollectorError QUARTET_CONFIG_INVALID naming the key when the endpoint is no usable address. */
-function createBackEnd(config: ExporterConfig, signal: Signal, transport: Transport): BackEnd {
-  const { name, type, endpoint } = config;
+/**
+ * Opens what the signals of one exporter share, and gives what makes a back end of each.
+ * @throws CollectorError QUARTET_CONFIG_INVALID naming the key when the endpoint, a secret or a certificate is of no use.
+ */
+function openBackEnds(config: ExporterConfig): (signal: Signal) => BackEnd {
+  const { name, type, endpoint, headers, auth, tls } = config;
+  const proxy = config.proxy === undefined ? undefined : new URL(config.proxy);
+  const way = { exporter: name, headers, auth, tls, proxy, nowMs: clock.nowMs };
+  const openTransport = (): Transport => {
+    const transport = createHttpTransport(way);
+    stack.defer(() => transport.close());
+    return transport;
+  };
   switch (type) {
     case "otlp_http": {
-      const url = signalUrl(name, endpoint, signal);
-      return createOtlpHttpBackEnd({ url, compression: config.compression, transport, clock });
+      const { compression } = config;
+      const transport = openTransport();
+      return (signal) =>
+        createOtlpHttpBackEnd({ url: signalUrl(name, endpoint, signal), compression, transport, clock });
+    }
+    case "otlp_grpc": {
+      const { compression } = config;
+      const channel = createGrpcChannel({ ...way, url: grpcUrl(name, endpoint) });
+      stack.defer(() => channel.close());
+      return (signal) => createOtlpGrpcBackEnd({ signal, compression, channel, clock });
     }
     case "prometheus_remote_write": {
       const externalLabels = labelsFromRecord(config.externalLabels);
-      return createRemoteWriteBackEnd({
-        url: writeUrl(name, endpoint),
-        externalLabels,
-        transport,
-        clock,
-        log,
-      });
+      const transport = openTransport();
+      const url = writeUrl(name, endpoint);
+      return () => createRemoteWriteBackEnd({ url, externalLabels, transport, clock, log });
     }
   }
 }

@@ -7,7 +7,12 @@ import {
   openDeadLetters,
   readSegments,
 } from "../../../packages/collector/src/journal/index.ts";
-import type { AccountingReader, Clock, StreamWriter } from "../../../packages/collector/src/model/index.ts";
+import type {
+  AccountingReader,
+  Clock,
+  Stream,
+  StreamWriter,
+} from "../../../packages/collector/src/model/index.ts";
 import {
   createTelemetry,
   type Log,
@@ -23,6 +28,7 @@ import {
   type Compression,
   type Exporter,
   type ExporterOptions,
+  type Signal,
   type Transport,
   type TransportSettings,
 } from "../../../packages/collector/src/export/index.ts";
@@ -65,9 +71,8 @@ export interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** An exporter of traces called "jaeger" between a journal in memory and a back end on loopback. */
-export interface Harness extends AsyncDisposable {
-  readonly backend: TestBackend;
+/** One signal of an exporter called "jaeger", between a journal in memory and a back end. */
+export interface Bench extends AsyncDisposable {
   readonly clock: TestClock;
   readonly writer: StreamWriter;
   readonly reader: AccountingReader;
@@ -75,9 +80,11 @@ export interface Harness extends AsyncDisposable {
   readonly telemetry: Telemetry;
   readonly logLines: readonly LogLine[];
   readonly dir: string;
+  readonly consumer: string;
+  readonly stream: Stream;
   /** Offset up to which the cursor is durable. */
   readonly committedOffset: number;
-  append(text: string, itemCount?: number): Promise<void>;
+  appendBytes(payload: Uint8Array, itemCount: number): Promise<void>;
   /** Sum over all series of a metric whose labels include these. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
 }
@@ -87,45 +94,23 @@ export const startMs = 1_800_000_000_500;
 
 /** Shorter than every other timer, and the same in all tests, to tell it from the others. */
 export const commitIntervalMs = 1;
+const requestTimeoutMs = 7_000;
 
-export interface HarnessOptions extends Partial<ExporterOptions> {
+export interface BenchOptions extends Partial<ExporterOptions> {
   /** Budget of the journal. */
   readonly sizeBytesMax?: number;
   readonly deadLetterSizeBytesMax?: number;
-  readonly endpoint?: string;
-  readonly compression?: Compression;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly transport?: Transport;
-  /** Another kind of back end than OTLP/HTTP. */
-  readonly openBackEnd?: (given: {
-    readonly endpoint: string;
-    readonly transport: Transport;
-    readonly clock: Clock;
-    readonly log: Log;
-  }) => BackEnd;
 }
 
-/** A transport that is configured no further than the test wants. */
-export function openTransport(settings: Partial<TransportSettings> = {}): Transport {
-  return createHttpTransport({
-    exporter: "jaeger",
-    headers: {},
-    auth: { kind: "none" },
-    tls: {
-      caFile: undefined,
-      certFile: undefined,
-      keyFile: undefined,
-      serverName: undefined,
-      insecureSkipVerify: false,
-    },
-    proxy: undefined,
-    nowMs: Date.now,
-    ...settings,
-  });
-}
-
-export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const backend = await startTestBackend();
+/** `open` makes the back end; what it gives is closed at the end. */
+export function openBench(
+  options: BenchOptions & {
+    readonly signal: Signal;
+    readonly stream: Stream;
+    readonly open: (clock: Clock, log: Log) => Pick<ExporterOptions, "createBackEnd"> & { close(): void };
+  },
+): Bench {
+  const { signal, stream, open } = options;
   const clock = createTestClock(startMs);
   const telemetry = createTelemetry();
   const logLines: LogLine[] = [];
@@ -137,13 +122,13 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   const dir = mkdtempSync(join(tmpdir(), "quartet-export-"));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const journal = createMemoryJournal(clock);
-  const consumer = exporterConsumer("jaeger", "traces");
+  const consumer = exporterConsumer("jaeger", signal);
   const writer = journal.openWriter({
-    stream: "spans",
+    stream,
     ...(options.sizeBytesMax === undefined ? {} : { sizeBytesMax: options.sizeBytesMax }),
     consumers: [{ name: consumer, kind: "exporter" }],
   });
-  const inner = journal.openReader({ stream: "spans", consumer });
+  const inner = journal.openReader({ stream, consumer });
   let committedOffset = 0;
   const reader: AccountingReader = {
     ...inner,
@@ -160,32 +145,28 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
   };
   const deadLetters = openDeadLetters({
     dir,
-    stream: "spans",
+    stream,
     consumer,
     sizeBytesMax: options.deadLetterSizeBytesMax ?? 1_000_000,
     clock,
     telemetry,
   });
-  const { endpoint = backend.endpoint, compression = "none", headers = {} } = options;
-  const { transport = openTransport({ headers }) } = options;
+  const { createBackEnd, close } = open(clock, log);
   const exporter = createExporter({
     name: "jaeger",
-    signals: ["traces"],
-    createBackEnd: (signal) =>
-      options.openBackEnd?.({ endpoint, transport, clock, log }) ??
-      createOtlpHttpBackEnd({ url: signalUrl("jaeger", endpoint, signal), compression, transport, clock }),
-    readers: { traces: reader },
-    deadLetters: { traces: deadLetters },
+    signals: [signal],
+    createBackEnd,
+    readers: { [signal]: reader },
+    deadLetters: { [signal]: deadLetters },
     telemetry,
     log,
     clock,
     random: () => 0,
     commitIntervalMs,
-    requestTimeoutMs: 7_000,
+    requestTimeoutMs,
     ...options,
   });
   return {
-    backend,
     clock,
     writer,
     reader,
@@ -193,11 +174,13 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     telemetry,
     logLines,
     dir,
+    consumer,
+    stream,
     get committedOffset() {
       return committedOffset;
     },
-    async append(text, itemCount = 1) {
-      await writer.append({ payload: [Buffer.from(text)], itemCount, receivedAtMs: clock.nowMs() });
+    async appendBytes(payload, itemCount) {
+      await writer.append({ payload: [payload], itemCount, receivedAtMs: clock.nowMs() });
     },
     async metric(name, labels = {}) {
       const metrics = (await telemetry.snapshot()) as {
@@ -211,10 +194,81 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     },
     async [Symbol.asyncDispose]() {
       await exporter.stop({ deadlineMs: 0 });
-      transport.close();
+      close();
       await deadLetters.close();
-      await backend[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** An OTLP/HTTP exporter of traces before a back end that looks at nothing but bytes. */
+export interface Harness extends Bench {
+  readonly backend: TestBackend;
+  append(text: string, itemCount?: number): Promise<void>;
+}
+
+export interface HarnessOptions extends BenchOptions {
+  readonly endpoint?: string;
+  readonly compression?: Compression;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly transport?: Transport;
+  /** Another kind of back end than OTLP/HTTP. */
+  readonly openBackEnd?: (given: {
+    readonly endpoint: string;
+    readonly transport: Transport;
+    readonly clock: Clock;
+    readonly log: Log;
+  }) => BackEnd;
+}
+
+/** A transport's settings, configured no further than the test wants. */
+export function wayOf(settings: Partial<TransportSettings> = {}): TransportSettings {
+  return {
+    exporter: "jaeger",
+    headers: {},
+    auth: { kind: "none" },
+    tls: {
+      caFile: undefined,
+      certFile: undefined,
+      keyFile: undefined,
+      serverName: undefined,
+      insecureSkipVerify: false,
+    },
+    proxy: undefined,
+    nowMs: Date.now,
+    ...settings,
+  };
+}
+
+export const openTransport = (settings: Partial<TransportSettings> = {}): Transport =>
+  createHttpTransport(wayOf(settings));
+
+export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
+  const backend = await startTestBackend();
+  const { endpoint = backend.endpoint, compression = "none", headers = {} } = options;
+  const { transport = openTransport({ headers }) } = options;
+  const bench = openBench({
+    ...options,
+    signal: "traces",
+    stream: "spans",
+    open: (clock, log) => ({
+      createBackEnd: (signal) =>
+        options.openBackEnd?.({ endpoint, transport, clock, log }) ??
+        createOtlpHttpBackEnd({ url: signalUrl("jaeger", endpoint, signal), compression, transport, clock }),
+      close: () => transport.close(),
+    }),
+  });
+  return {
+    ...bench,
+    // A copy would stand still.
+    get committedOffset() {
+      return bench.committedOffset;
+    },
+    backend,
+    append: (text, itemCount = 1) => bench.appendBytes(Buffer.from(text), itemCount),
+    async [Symbol.asyncDispose]() {
+      await bench[Symbol.asyncDispose]();
+      await backend[Symbol.asyncDispose]();
     },
   };
 }
@@ -234,14 +288,17 @@ export function untilRequests(harness: Harness, count: number): Promise<unknown>
   return until(() => harness.backend.requests.length >= count, { ...soon, what: `${count} requests` });
 }
 
+/** Whether a timer is none of those for commits and requests. */
+export const isRetryDelay = (delayMs: number): boolean =>
+  delayMs !== commitIntervalMs && delayMs !== requestTimeoutMs;
+
 /** Waits until the exporter waits to try again, and returns how long it means to wait. */
-export function untilDelay(harness: Harness): Promise<number> {
-  const own = (delayMs: number) => delayMs !== commitIntervalMs && delayMs !== 7_000;
-  return until(() => harness.clock.delaysMs.find(own), { ...soon, what: "a wait" });
+export function untilDelay(harness: Bench): Promise<number> {
+  return until(() => harness.clock.delaysMs.find(isRetryDelay), { ...soon, what: "a wait" });
 }
 
 /** Resolves when nothing is queued and the cursor is at the end. */
-export function untilSettled(harness: Harness, offset: number): Promise<unknown> {
+export function untilSettled(harness: Bench, offset: number): Promise<unknown> {
   return until(
     () => {
       harness.clock.advance(commitIntervalMs);
@@ -258,12 +315,13 @@ export interface KeptLetter {
 }
 
 /** The dead letters on disk. */
-export function deadLettersOf({ dir }: Harness): KeptLetter[] {
-  const folder = join(dir, "dead-letter", exporterConsumer("jaeger", "traces"));
-  return [...readSegments({ dir: folder, stream: "spans" })].map(({ payload, itemCount }) => {
-    const bytes = Buffer.from(payload);
-    const end = 4 + bytes.readUInt32LE(0);
-    const note = JSON.parse(bytes.toString("utf8", 4, end)) as Record<string, unknown>;
-    return { note, text: bytes.toString("utf8", end), itemCount };
-  });
+export function deadLettersOf({ dir, consumer, stream }: Bench): KeptLetter[] {
+  return [...readSegments({ dir: join(dir, "dead-letter", consumer), stream })].map(
+    ({ payload, itemCount }) => {
+      const bytes = Buffer.from(payload);
+      const end = 4 + bytes.readUInt32LE(0);
+      const note = JSON.parse(bytes.toString("utf8", 4, end)) as Record<string, unknown>;
+      return { note, text: bytes.toString("utf8", end), itemCount };
+    },
+  );
 }

@@ -41,7 +41,7 @@ test.each([
   ["localhost", /"localhost" is no address; write it like http:\/\/127\.0\.0\.1:4318/],
   ["localhost:4318", /begins with localhost: instead of http: or https:/],
   ["grpc://host:4317", /begins with grpc:/],
-  ["http://user:secret@host", /put them into export\.jaeger\.headers/],
+  ["http://user:secret@host", /put them into export\.jaeger\.auth/],
   ["http://host:4318/v1/traces", /leave \/v1\/traces off/],
   ["http://host:4318/?a=b", /behind "\?"; leave it off/],
 ])("the endpoint %s is refused at creation with the key and the mend", async (endpoint, message) => {

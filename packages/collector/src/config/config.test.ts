@@ -85,7 +85,7 @@ test("broken YAML is reported with its line", () => {
 test("an exporter without an endpoint or with an unknown type is refused by name", () => {
   const problems = problemsOf("export: { jaeger: { type: otlp, signals: [traces] } }");
   expect(problems.join("\n")).toContain("export.jaeger: lacks the key endpoint");
-  expect(problems.join("\n")).toContain('export.jaeger.type: "otlp" is none of otlp_http');
+  expect(problems.join("\n")).toContain('export.jaeger.type: "otlp" is none of otlp_http, otlp_grpc');
 });
 
 test("an exporter's identity, certificates and proxy are read; what does not go together is refused with its place", () => {

@@ -30,6 +30,11 @@ interface OtlpHttpExporterConfig extends ExporterCommon {
   readonly compression: "none" | "gzip" | "zstd";
 }
 
+interface OtlpGrpcExporterConfig extends ExporterCommon {
+  readonly type: "otlp_grpc";
+  readonly compression: "none" | "gzip" | "zstd";
+}
+
 interface RemoteWriteExporterConfig extends ExporterCommon {
   readonly type: "prometheus_remote_write";
   /** Put on every series that has no label of that name. */
@@ -37,7 +42,7 @@ interface RemoteWriteExporterConfig extends ExporterCommon {
 }
 
 /** One entry of `export`; `type` says which back end it speaks to. */
-export type ExporterConfig = OtlpHttpExporterConfig | RemoteWriteExporterConfig;
+export type ExporterConfig = OtlpHttpExporterConfig | OtlpGrpcExporterConfig | RemoteWriteExporterConfig;
 
 interface RawCommon {
   readonly endpoint: string;
@@ -200,6 +205,15 @@ export const exporterSchema: object = {
         type: "string",
         format: "http-url",
         description: "Base address; /v1/traces and so on are appended.",
+      },
+      signals: signals("traces", "logs", "metrics"),
+      compression: { enum: ["none", "gzip", "zstd"], default: "none" },
+    }),
+    ofType("otlp_grpc", {
+      endpoint: {
+        type: "string",
+        format: "http-url",
+        description: "https://host:port, or http://host:port for HTTP/2 without TLS.",
       },
       signals: signals("traces", "logs", "metrics"),
       compression: { enum: ["none", "gzip", "zstd"], default: "none" },

@@ -29,6 +29,17 @@ export function writeUrl(exporter: string, endpoint: string): URL {
   return url;
 }
 
+/**
+ * The address of a gRPC server, whose methods have fixed paths.
+ * @throws CollectorError QUARTET_CONFIG_INVALID naming the key `export.<name>.endpoint`.
+ */
+export function grpcUrl(exporter: string, endpoint: string): URL {
+  const { url, refuse } = parseEndpoint(exporter, endpoint, "http://127.0.0.1:4317");
+  if (url.pathname !== "/" || url.search !== "")
+    throw refuse(`leave ${url.pathname}${url.search} off; gRPC has paths of its own`);
+  return url;
+}
+
 function parseEndpoint(
   exporter: string,
   endpoint: string,
@@ -43,9 +54,7 @@ function parseEndpoint(
     throw refuse(`${text} begins with ${url.protocol} instead of http: or https:; write it like ${example}`);
   }
   if (url.username !== "" || url.password !== "") {
-    throw refuse(
-      `a user and password do not belong into the address; put them into export.${exporter}.headers`,
-    );
+    throw refuse(`a user and password do not belong into the address; put them into export.${exporter}.auth`);
   }
   if (url.hash !== "") throw refuse(`${text} has a part behind "#"; leave it off`);
   return { url, refuse };

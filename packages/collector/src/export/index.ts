@@ -1,12 +1,14 @@
 export type { BackEnd, Shipment, UndecodableRecord } from "./back-end.ts";
 export type { Compression } from "./compress.ts";
-export { signalUrl, writeUrl } from "./endpoint.ts";
+export { grpcUrl, signalUrl, writeUrl } from "./endpoint.ts";
 export {
   createExporter,
   type Exporter,
   type ExporterOptions,
   type ExporterSignalStatus,
 } from "./exporter.ts";
+export { createGrpcChannel, type GrpcChannel, type GrpcChannelSettings } from "./grpc-channel.ts";
+export { createOtlpGrpcBackEnd, type OtlpGrpcSettings } from "./otlp-grpc.ts";
 export { createOtlpHttpBackEnd, type OtlpHttpSettings } from "./otlp-http.ts";
 export { createRemoteWriteBackEnd, type RemoteWriteSettings } from "./remote-write.ts";
 export { exporterConsumer, streamOfSignal, type ExporterType, type Signal } from "./signal.ts";

@@ -69,7 +69,7 @@ function createMetrics(telemetry: Telemetry): ExportMetrics {
     rejectedItems: counter("rejected_items_total", "Items that the back end rejected in a partial success."),
     deadLetterItems: counter(
       "dead_letter_items_total",
-      "Items of records put into the dead-letter file.",
+      "Items of records put into the dead letters.",
       "reason",
     ),
     droppedItems: counter("dropped_items_total", "Items that were given up.", "reason"),
