@@ -9,7 +9,7 @@ export interface Certificate {
 
 export interface Authority extends Certificate {
   /** A certificate of this authority; `hosts` are names or addresses. */
-  issue(subject: string, hosts?: readonly string[]): Certificate;
+  issue(subject: string, hosts?: readonly string[], options?: { readonly endMs?: number }): Certificate;
 }
 
 /** A certificate authority of this run: the tests need no openssl and no certificate that ends one day. */
@@ -20,17 +20,18 @@ export function createAuthority(name = "Quartet test CA"): Authority {
     issuer: name,
     publicKey: pair.publicKey,
     signer: pair.privateKey,
+    endMs: Date.now() + dayMs,
     extensions: [extension("551d13", sequence(Buffer.from([0x01, 0x01, 0xff])), { isCritical: true })],
   });
   return {
     cert,
     key: pemOfKey(pair.privateKey),
-    issue(subject, hosts = ["localhost", "127.0.0.1"]) {
+    issue(subject, hosts = ["localhost", "127.0.0.1"], { endMs = Date.now() + dayMs } = {}) {
       const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
       const extensions = [extension("551d11", sequence(...hosts.map(alternativeName)))];
       const { publicKey } = own;
       return {
-        cert: certify({ subject, issuer: name, publicKey, signer: pair.privateKey, extensions }),
+        cert: certify({ subject, issuer: name, publicKey, signer: pair.privateKey, extensions, endMs }),
         key: pemOfKey(own.privateKey),
       };
     },
@@ -46,6 +47,7 @@ function certify(settings: {
   readonly publicKey: KeyObject;
   readonly signer: KeyObject;
   readonly extensions: readonly Buffer[];
+  readonly endMs: number;
 }): string {
   const algorithm = sequence(objectId("2a8648ce3d040302"));
   const body = sequence(
@@ -53,7 +55,7 @@ function certify(settings: {
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     algorithm,
     nameOf(settings.issuer),
-    sequence(time(Date.now() - dayMs), time(Date.now() + dayMs)),
+    sequence(time(Date.now() - dayMs), time(settings.endMs)),
     nameOf(settings.subject),
     settings.publicKey.export({ type: "spki", format: "der" }),
     der(0xa3, sequence(...settings.extensions)),

@@ -19,3 +19,4 @@ export {
   type Transport,
   type TransportSettings,
 } from "./transport.ts";
+export type { TlsSettings } from "./dial.ts";
