@@ -97,14 +97,20 @@ function openBackEnds(config: ExporterConfig): (signal: Signal) => BackEnd {
     case "otlp_http": {
       const { compression } = config;
       const transport = openTransport();
-      return (signal) =>
-        createOtlpHttpBackEnd({ url: signalUrl(name, endpoint, signal), compression, transport, clock });
+      return (signal) => {
+        const url = signalUrl(name, endpoint, signal);
+        const requestCountMax = requestCountMaxOf(signal);
+        return createOtlpHttpBackEnd({ url, compression, transport, clock, requestCountMax });
+      };
     }
     case "otlp_grpc": {
       const { compression } = config;
       const channel = createGrpcChannel({ ...way, url: grpcUrl(name, endpoint) });
       stack.defer(() => channel.close());
-      return (signal) => createOtlpGrpcBackEnd({ signal, compression, channel, clock });
+      return (signal) => {
+        const requestCountMax = requestCountMaxOf(signal);
+        return createOtlpGrpcBackEnd({ signal, compression, channel, clock, requestCountMax });
+      };
     }
     case "prometheus_remote_write": {
       const externalLabels = labelsFromRecord(config.externalLabels);
@@ -113,4 +119,9 @@ function openBackEnds(config: ExporterConfig): (signal: Signal) => BackEnd {
       return () => createRemoteWriteBackEnd({ url, externalLabels, transport, clock, log });
     }
   }
+}
+
+/** Over a slow link one request at a time is a ceiling. Points of a series must stay in order, as Prometheus takes no older ones. */
+function requestCountMaxOf(signal: Signal): number {
+  return signal === "metrics" ? 1 : 4;
 }

@@ -28,15 +28,15 @@ export interface TestBackend extends AsyncDisposable {
   /** How many connections were made to it. */
   readonly connectionCount: number;
   /** Decides what each request gets. */
-  answer: (request: ReceivedRequest) => Answer;
+  answer: (request: ReceivedRequest) => Answer | Promise<Answer>;
 }
 
 export async function startTestBackend(): Promise<TestBackend> {
   const requests: ReceivedRequest[] = [];
   const server = createServer((request, response) => {
-    void receive(request).then((received) => {
+    void receive(request).then(async (received) => {
       requests.push(received);
-      reply(response, backend.answer(received));
+      reply(response, await backend.answer(received));
     });
   });
   let connectionCount = 0;

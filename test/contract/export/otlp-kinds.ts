@@ -78,14 +78,8 @@ function idsOf(body: Buffer): string[] {
 }
 
 function decompress(body: Buffer, encoding: string | undefined): Buffer {
-  switch (encoding) {
-    case "gzip":
-      return gunzipSync(body);
-    case "zstd":
-      return zstdDecompressSync(body);
-    default:
-      return body;
-  }
+  if (encoding === "gzip") return gunzipSync(body);
+  return encoding === "zstd" ? zstdDecompressSync(body) : body;
 }
 
 async function listen(server: Server, tls: ServerTls | undefined): Promise<string> {
@@ -146,16 +140,9 @@ async function startHttp({ tls }: { readonly tls?: ServerTls } = {}): Promise<Ki
 }
 
 function pageOf(answer: KindAnswer): string {
-  switch (answer.kind) {
-    case "refuse":
-      return answer.message;
-    case "error_page":
-      return "x".repeat(answer.sizeBytes);
-    case "accept_garbage":
-      return "<h1>fine</h1>";
-    default:
-      return "";
-  }
+  if (answer.kind === "refuse") return answer.message;
+  if (answer.kind === "error_page") return "x".repeat(answer.sizeBytes);
+  return answer.kind === "accept_garbage" ? "<h1>fine</h1>" : "";
 }
 
 const grpcStatus = {
@@ -222,7 +209,12 @@ function replyGrpc(stream: ServerHttp2Stream, answer: KindAnswer): void {
       stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
       stream.end(answer.kind === "accept" ? Buffer.alloc(5) : Buffer.from([0, 0, 0, 0, 3, 0xff, 0xff, 0xff]));
       return;
-    default:
+    case "busy":
+    case "refuse":
+    case "too_large":
+    case "unauthorized":
+    case "forbidden":
+    case "not_found":
       stream.respond(
         { ":status": 200, "content-type": "application/grpc", ...grpcTrailers(answer) },
         { endStream: true },

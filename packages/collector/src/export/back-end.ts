@@ -8,6 +8,8 @@ import type { Outcome } from "./outcome.ts";
 export interface BackEnd {
   /** Where the data goes, for logs. */
   readonly url: URL;
+  /** How many batches may be under way at once; 1, the journal's order, when not given. */
+  readonly requestCountMax?: number;
   /**
    * Makes what must be there before the first batch (templates, say). Attempted as a batch is, until it is "accepted";
    * whatever is refused here is for a person to mend, so it pauses. Never rejects.

@@ -4,15 +4,14 @@ import type { Sender, Verdict } from "./sender.ts";
 /** "undecodable": it could not be turned into a request, so the back end was not even asked. */
 export type LetterReason = "refused" | "too_large" | "undecodable";
 
-/** What became of a run of records; called in journal order, so that everything before the last one is settled. */
+/** What became of a run of records. Both resolve with false when the consumer was stopped before it was settled. */
 export interface Settlement {
-  /** Resolves when the dead letters in it are kept elsewhere. */
   accepted(
     records: readonly JournalRecord[],
     verdict: Extract<Verdict, { readonly kind: "accepted" }>,
-  ): Promise<void>;
-  /** The back end will never take this one. Resolves when it is kept elsewhere. */
-  deadLetter(record: JournalRecord, reason: LetterReason, message: string): Promise<void>;
+  ): Promise<boolean>;
+  /** The back end will never take this one. */
+  deadLetter(record: JournalRecord, reason: LetterReason, message: string): Promise<boolean>;
   /** The back end takes less at a time than this. */
   tooLarge(sizeBytes: number): void;
 }
@@ -32,17 +31,14 @@ export async function deliver(
     case "stopped":
       return false;
     case "accepted":
-      await settlement.accepted(records, verdict);
-      return true;
+      return await settlement.accepted(records, verdict);
     case "too_large":
     case "refused":
     case "undecodable": {
       if (verdict.kind === "too_large") settlement.tooLarge(sizeOf(records));
       const [only] = records;
-      if (records.length === 1 && only !== undefined) {
-        await settlement.deadLetter(only, verdict.kind, verdict.message);
-        return true;
-      }
+      if (records.length === 1 && only !== undefined)
+        return await settlement.deadLetter(only, verdict.kind, verdict.message);
       const middle = Math.ceil(records.length / 2);
       return (
         (await deliver(records.slice(0, middle), sender, settlement)) &&

@@ -1,9 +1,10 @@
+import type { Lag } from "../model/index.ts";
 import type { CounterHandle, HistogramHandle, Telemetry } from "../telemetry/index.ts";
 import type { PauseReason } from "./outcome.ts";
 import type { Signal } from "./signal.ts";
 
 interface Gauges {
-  readonly queuedItems: number;
+  readonly lag: Lag;
   readonly pausedBecause: PauseReason | undefined;
 }
 
@@ -40,16 +41,18 @@ function createMetrics(telemetry: Telemetry): ExportMetrics {
     telemetry.counter({ name: `quartet_export_${name}`, help, labelNames: [...labelNames, ...more] });
   const shown = new Set<{ exporter: string; signal: Signal; read: () => Gauges }>();
 
-  telemetry.observedGauge(
-    {
-      name: "quartet_export_queued_items",
-      help: "Spans, log records or data points in the journal that are not yet sent.",
-      labelNames,
-    },
-    (set) => {
-      for (const { exporter, signal, read } of shown) set(read().queuedItems, { exporter, signal });
-    },
+  const lagGauge = (name: string, unit: keyof Lag, help: string): void =>
+    telemetry.observedGauge({ name: `quartet_export_${name}`, help, labelNames }, (set) => {
+      for (const { exporter, signal, read } of shown) set(read().lag[unit], { exporter, signal });
+    });
+  lagGauge(
+    "queued_items",
+    "items",
+    "Spans, log records, data points or samples in the journal that are not yet settled.",
   );
+  lagGauge("lag_records", "records", "Records in the journal that are not yet settled.");
+  lagGauge("lag_bytes", "bytes", "Payload bytes in the journal that are not yet settled.");
+  lagGauge("lag_seconds", "seconds", "Age of the oldest record that is not yet settled.");
   telemetry.observedGauge(
     {
       name: "quartet_export_paused",

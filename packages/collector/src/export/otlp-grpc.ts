@@ -13,6 +13,8 @@ export interface OtlpGrpcSettings {
   readonly compression: Compression;
   readonly channel: GrpcChannel;
   readonly clock: Clock;
+  /** How many calls may be under way at once; 1, the journal's order, when not given. */
+  readonly requestCountMax?: number;
 }
 
 const serviceNames: Readonly<Record<Signal, string>> = {
@@ -29,11 +31,13 @@ const prefixSizeBytes = 5;
  * not know is left off from then on.
  * @see OTLP specification, "OTLP/gRPC"
  */
-export function createOtlpGrpcBackEnd({ signal, compression, channel, clock }: OtlpGrpcSettings): BackEnd {
+export function createOtlpGrpcBackEnd(settings: OtlpGrpcSettings): BackEnd {
+  const { signal, compression, channel, clock, requestCountMax = 1 } = settings;
   const path = `/opentelemetry.proto.collector.${serviceNames[signal]}/Export`;
   let known: Compression = compression;
   return {
     url: channel.url,
+    requestCountMax,
     async encode(records) {
       const pieces = records.map(({ payload }) => payload);
       let encoding = known;

@@ -11,19 +11,23 @@ export interface OtlpHttpSettings {
   readonly compression: Compression;
   readonly transport: Transport;
   readonly clock: Clock;
+  /** How many requests may be under way at once; 1, the journal's order, when not given. */
+  readonly requestCountMax?: number;
 }
 
 /**
  * OTLP over HTTP, protobuf: the original bytes of the records as one request, as messages with repeated fields may be concatenated.
  * @see OTLP specification, "OTLP/HTTP"
  */
-export function createOtlpHttpBackEnd({ url, compression, transport, clock }: OtlpHttpSettings): BackEnd {
+export function createOtlpHttpBackEnd(settings: OtlpHttpSettings): BackEnd {
+  const { url, compression, transport, clock, requestCountMax = 1 } = settings;
   const headers = {
     "content-type": "application/x-protobuf",
     ...(compression === "none" ? {} : { "content-encoding": compression }),
   };
   return {
     url,
+    requestCountMax,
     async encode(records) {
       const pieces = records.map(({ payload }) => payload);
       const body = await compressBody(pieces, compression);

@@ -5,6 +5,7 @@ import { backoffMs, pauseBackoff, retryBackoff } from "./backoff.ts";
 import type { ExportMetrics } from "./metrics.ts";
 import type { Accepted, Outcome, PauseReason } from "./outcome.ts";
 import type { Signal } from "./signal.ts";
+import { waitUnlessAborted } from "./wait.ts";
 
 export interface SenderSettings {
   readonly exporter: string;
@@ -33,7 +34,7 @@ export type SenderState =
       readonly reason: PauseReason;
     };
 
-/** Sends one batch at a time, as often as it takes. */
+/** Sends batches, each as often as it takes. While the back end is away only one of them goes on trying. */
 export interface Sender {
   readonly state: SenderState;
   /** Resolves when the back end has decided, or with "stopped" when `stopping` or `aborting` came first. */
@@ -95,36 +96,52 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
     state = next;
   };
 
-  /** Gives up waiting when the exporter stops. */
-  const wait = async (delayMs: number): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const wake = (): void => resolve();
-    const cancelTimer = clock.setTimer(wake, delayMs);
-    stopping.addEventListener("abort", wake, { once: true });
-    if (!stopping.aborted) await promise;
-    cancelTimer();
-    stopping.removeEventListener("abort", wake);
+  /** Held by the one batch that tries whether the back end is there again; the others wait until it has got through. */
+  let probe: PromiseWithResolvers<void> | undefined;
+
+  const turnOf = async (own: typeof probe): Promise<void> => {
+    for (let other = probe; other !== undefined && other !== own; other = probe) await other.promise;
   };
 
   const persist = async (attemptIt: Shipment["attempt"]): Promise<Final> => {
-    for (let attempt = 1; ; attempt += 1) {
-      if (stopping.aborted) return { kind: "stopped" };
-      const outcome = await attemptOnce(attemptIt);
-      if (aborting.aborted && outcome.kind === "retryable") return { kind: "stopped" };
-      metrics.requests.add({ ...labels, outcome: outcome.kind });
-      if (outcome.kind !== "retryable" && outcome.kind !== "paused") {
-        enter({ kind: "ready" });
-        return outcome;
+    let own: typeof probe;
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        await turnOf(own);
+        if (stopping.aborted) return { kind: "stopped" };
+        const outcome = await attemptOnce(attemptIt);
+        if (aborting.aborted && outcome.kind === "retryable") return { kind: "stopped" };
+        metrics.requests.add({ ...labels, outcome: outcome.kind });
+        if (outcome.kind !== "retryable" && outcome.kind !== "paused") {
+          if (probe === own) enter({ kind: "ready" });
+          return outcome;
+        }
+        // Another one failed first while this one was under way: it does the waiting for all.
+        if (probe !== own) continue;
+        own = probe ??= Promise.withResolvers<void>();
+        await backOff(outcome, attempt);
       }
-      const { message } = outcome;
-      if (outcome.kind === "paused") enter({ kind: "paused", attempt, message, reason: outcome.reason });
-      else enter({ kind: "retrying", attempt, message });
-      const backoff = outcome.kind === "paused" ? pauseBackoff : retryBackoff;
-      const ownMs = backoffMs(backoff, attempt, settings.random);
-      await wait(
-        outcome.retryAfterMs === undefined ? ownMs : Math.max(outcome.retryAfterMs, retryBackoff.initialMs),
-      );
+    } finally {
+      if (own !== undefined) {
+        probe = undefined;
+        own.resolve();
+      }
     }
+  };
+
+  const backOff = async (
+    outcome: Extract<Outcome, { readonly kind: "retryable" | "paused" }>,
+    attempt: number,
+  ): Promise<void> => {
+    const { message, retryAfterMs } = outcome;
+    if (outcome.kind === "paused") enter({ kind: "paused", attempt, message, reason: outcome.reason });
+    else enter({ kind: "retrying", attempt, message });
+    const backoff = outcome.kind === "paused" ? pauseBackoff : retryBackoff;
+    const delayMs =
+      retryAfterMs === undefined
+        ? backoffMs(backoff, attempt, settings.random)
+        : Math.max(retryAfterMs, retryBackoff.initialMs);
+    await waitUnlessAborted(clock, delayMs, stopping);
   };
 
   const prepare = async (aborted: AbortSignal): Promise<Outcome> => {
