@@ -25,8 +25,10 @@ const fieldInt = 3;
 const fieldArray = 5;
 const fieldList = 6;
 const fieldValues = 1;
-/** Tag of a text in an AnyValue. */
-const tagString = Uint8Array.of(fieldString * 8 + wireBytes);
+const tagKey = fieldKey * 8 + wireBytes;
+const tagValue = fieldValue * 8 + wireBytes;
+const tagString = fieldString * 8 + wireBytes;
+const tagDouble = 0x21;
 
 /** Masks and renames attributes in place. Of a value that comes twice each is masked, whichever a reader takes. */
 export class AttributeEditor {
@@ -49,11 +51,12 @@ export class AttributeEditor {
     start: number,
     end: number,
   ): void {
-    const { patches } = this.#state;
+    const { cursor, patches } = this.#state;
     this.#readKey(start, end);
+    const verdict = this.#verdict(rules);
+    if (verdict.isIdle && (!rules.hasNested || isScalarIdle(rules, cursor.bytes, this.#keyEnd, end))) return;
     const keyLengthStart = this.#keyLengthStart;
     const keyEnd = this.#keyEnd;
-    const verdict = this.#verdict(rules);
     const renamed = this.#renamedIn(rules, list, verdict, start);
     const addition = rules.additions[(renamed ?? verdict).addition];
     if (addition?.isUpsert === true) this.#replace(lengthStart, end, addition.encoded);
@@ -79,7 +82,11 @@ export class AttributeEditor {
         const number = BigInt.asIntN(64, cursor.bigVarint(end)).toString();
         const redaction = rules.redactor.redact(number);
         if (redaction === undefined) continue;
-        patches.replace(tagStart, cursor.position, Buffer.concat([tagString, encodeText(redaction.masked)]));
+        patches.replace(
+          tagStart,
+          cursor.position,
+          Buffer.concat([Uint8Array.of(tagString), encodeText(redaction.masked)]),
+        );
         this.#count(redaction.rules);
         continue;
       }
@@ -208,18 +215,34 @@ export class AttributeEditor {
       if (field !== list.field || cursor.wireType !== wireBytes) continue;
       const { start, end } = cursor;
       this.#readKey(start, end);
-      if (renamed.key.equals(cursor.bytes.subarray(this.#keyStart, this.#keyEnd))) isFree = false;
-      else if (start < ownStart && this.#verdict(rules).renamed?.key.equals(renamed.key) === true)
-        isFree = false;
+      if (this.#hasKey(renamed.key)) isFree = false;
+      else if (start < ownStart && renamed.oldKeys.some((key) => this.#hasKey(key))) isFree = false;
       cursor.position = end;
     }
     this.#hasValue = hasValue;
     return isFree ? renamed : undefined;
   }
 
+  /** Whether the KeyValue read last has this key. */
+  #hasKey(key: Buffer): boolean {
+    return (
+      key.length === this.#keyEnd - this.#keyStart &&
+      key.equals(this.#state.cursor.bytes.subarray(this.#keyStart, this.#keyEnd))
+    );
+  }
+
   /** The key of a KeyValue: of several the last one counts. */
   #readKey(start: number, end: number): void {
     const { cursor } = this.#state;
+    const { bytes } = cursor;
+    const keyEnd = start + 2 + bytes[start + 1]!;
+    if (bytes[start] === tagKey && isLastValue(bytes, keyEnd, end) && bytes[start + 1]! < 0x80) {
+      this.#keyLengthStart = start + 1;
+      this.#keyStart = start + 2;
+      this.#keyEnd = keyEnd;
+      this.#hasValue = true;
+      return;
+    }
     this.#keyLengthStart = this.#keyStart = this.#keyEnd = end;
     this.#hasValue = false;
     cursor.position = start;
@@ -234,5 +257,30 @@ export class AttributeEditor {
         this.#keyEnd = cursor.end;
       } else if (field === fieldValue) this.#hasValue = true;
     }
+  }
+}
+
+/** Whether a value with a short length stands at `start` and reaches to `end`: so that every SDK ends an attribute. */
+function isLastValue(bytes: Uint8Array, start: number, end: number): boolean {
+  return (
+    start + 4 <= end &&
+    bytes[start] === tagValue &&
+    bytes[start + 1]! < 0x80 &&
+    start + 2 + bytes[start + 1]! === end
+  );
+}
+
+/** Whether a value, of which `isLastValue` holds, is a text in which nothing matches or a number that nobody looks at. */
+function isScalarIdle(rules: AttributeRules, bytes: Uint8Array, start: number, end: number): boolean {
+  if (!isLastValue(bytes, start, end)) return false;
+  switch (bytes[start + 2]!) {
+    case tagString: {
+      const isWhole = start + 4 + bytes[start + 3]! === end;
+      return isWhole && rules.texts?.get(bytes, start + 4, end) === undefined;
+    }
+    case tagDouble:
+      return start + 11 === end;
+    default:
+      return false;
   }
 }

@@ -6,6 +6,8 @@ import { createTextCache, encodeText, textOf, type TextEdit } from "./text-edit.
 
 /** What the rules say about a key, found once for all attributes that have it. */
 export interface KeyVerdict {
+  /** Whether nothing happens because of the key. */
+  readonly isIdle: boolean;
   /** Undefined when the key stays. */
   readonly renamed: Renamed | undefined;
   /** Number of the rule that masks what stands under it; -1 for none. */
@@ -19,6 +21,8 @@ export interface KeyVerdict {
 export interface Renamed {
   /** UTF-8, and the same with its length before it. */
   readonly key: Buffer;
+  /** All keys that get this name. */
+  readonly oldKeys: readonly Buffer[];
   readonly keyEncoded: Uint8Array;
   readonly masked: Uint8Array;
   /** Number of the attribute that is added under the new key; -1 for none. */
@@ -64,20 +68,23 @@ export function createAttributeRules(settings: {
     const rule = redactor?.ruleOfKey(key);
     const renamed = renames.get(key);
     const masked = (name: string) => (rule === undefined ? new Uint8Array(0) : encodePair(name, rule.mask));
+    const addition = additionKeys.indexOf(key);
     return {
+      isIdle: rule === undefined && renamed === undefined && addition < 0,
       renamed:
         // An attribute without a key has nowhere to put one.
         renamed === undefined || renamed === key || key === ""
           ? undefined
           : {
               key: Buffer.from(renamed),
+              oldKeys: [...renames].flatMap(([old, name]) => (name === renamed ? [Buffer.from(old)] : [])),
               keyEncoded: encodeText(renamed),
               masked: masked(renamed),
               addition: additionKeys.indexOf(renamed),
             },
       maskRule: rule?.number ?? -1,
       masked: masked(key),
-      addition: additionKeys.indexOf(key),
+      addition,
     };
   };
   const cacheOf = (find: (key: string) => KeyVerdict) =>
