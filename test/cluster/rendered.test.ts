@@ -9,6 +9,7 @@ import { isWorkload, listImages } from "../../packages/installer/src/manifest/in
 import { describeWithParts, partPath, promtool } from "../parts/index.ts";
 import { openTempDir, startProcess, until, type StartedProcess, type TempDir } from "../support/index.ts";
 import { startElasticsearchDouble } from "./elasticsearch-double.ts";
+import { queryVector } from "../scenario/quartet.ts";
 import { manifestObjects, openLocalPod, type LocalPod } from "./pod-files.ts";
 
 const objects = manifestObjects({ webhook: "http://127.0.0.1:9/hook" });
@@ -200,7 +201,7 @@ describeWithParts("The rendered Jaeger", ["jaeger"], () => {
   });
 });
 
-describeWithParts("The rendered collector", ["jaeger"], () => {
+describeWithParts("The rendered collector", ["jaeger", "prometheus"], () => {
   test("has a configuration that it takes as it is, listening beyond loopback", () => {
     const config = objects.find(
       ({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "quartet-collector",
@@ -214,15 +215,20 @@ describeWithParts("The rendered collector", ["jaeger"], () => {
     });
   });
 
-  test("starts with its arguments, passes its probes, and takes spans from who has the agents' Secret", async () => {
+  test("takes spans from who has the agents' Secret, and brings them to Jaeger and their series to Prometheus", async () => {
     await using elasticsearch = await startElasticsearchDouble("9.2.4");
     const jaeger = await openPod("jaeger", {
       "quartet-elasticsearch.quartet.svc:9200": elasticsearch.address,
     });
     await keepGrpcApart(jaeger);
     await using tracer = await startProcess({ command: partPath("jaeger"), args: jaeger.args });
+    const prometheus = await openPod("prometheus");
+    await replaceDiscovery(prometheus.fileOf("/etc/prometheus/prometheus.yml"), []);
+    await using database = await startProcess({ command: partPath("prometheus"), args: prometheus.args });
+    const prometheusAddress = `127.0.0.1:${prometheus.ports.get(9090)}`;
     const pod = await openPod("collector", {
       "quartet-jaeger.quartet.svc:4318": `127.0.0.1:${jaeger.ports.get(4318)}`,
+      "quartet-prometheus.quartet.svc:9090": prometheusAddress,
     });
     const main = join(import.meta.dirname, "..", "..", "packages", "collector", "src", "main.ts");
     await using collector = await startProcess({
@@ -233,6 +239,7 @@ describeWithParts("The rendered collector", ["jaeger"], () => {
     });
     await becomesReady(pod, collector);
     await becomesReady(jaeger, tracer);
+    await becomesReady(prometheus, database);
     expect(await pod.closedServicePorts()).toEqual([]);
 
     const otlpUrl = `http://127.0.0.1:${pod.ports.get(4318)}`;
@@ -242,6 +249,11 @@ describeWithParts("The rendered collector", ["jaeger"], () => {
     await until(() => [...elasticsearch.indices].some((index) => index.startsWith("quartet-jaeger-span-")), {
       deadlineMs: 30_000,
       what: "the span to reach Elasticsearch through collector and Jaeger",
+    });
+    const series = 'traces_span_metrics_calls_total{service_name="shop",span_name="GET /"}';
+    await until(async () => (await queryVector(`http://${prometheusAddress}`, series)).length === 1, {
+      deadlineMs: 30_000,
+      what: "the span's series to reach Prometheus",
     });
 
     const apiUrl = `http://127.0.0.1:${pod.ports.get(4004)}`;

@@ -20,7 +20,7 @@ const storage = "20Gi";
  * @see design.md §2, "The shape of the collector's configuration"
  */
 function buildCollectorConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
-  const { collector, jaeger } = ports;
+  const { collector, jaeger, prometheus } = ports;
   return {
     receive: {
       otlp: {
@@ -42,6 +42,11 @@ function buildCollectorConfig({ settings }: BuildContext): Readonly<Record<strin
         type: "otlp_http",
         endpoint: `http://${hostOf("jaeger", settings.namespace)}:${jaeger["otlp-http"]}`,
         signals: ["traces"],
+      },
+      prometheus: {
+        type: "prometheus_remote_write",
+        endpoint: `http://${hostOf("prometheus", settings.namespace)}:${prometheus.web}/api/v1/write`,
+        signals: ["metrics"],
       },
     },
     rules: {

@@ -35,7 +35,7 @@ export function buildNetworkPolicies(context: BuildContext): readonly Manifest[]
     podSelector: { matchLabels: selectorLabels(component, settings.namespace) },
   });
   const to = from;
-  const { collector, jaeger, elasticsearch } = ports;
+  const { collector, jaeger, elasticsearch, prometheus } = ports;
   const fluentBit = ports["fluent-bit"];
   const search = { to: [to("elasticsearch")], ports: tcp(elasticsearch.http) };
   const rules: Record<Component, Rules> = {
@@ -47,12 +47,13 @@ export function buildNetworkPolicies(context: BuildContext): readonly Manifest[]
       egress: [
         dns,
         { to: [to("jaeger")], ports: tcp(jaeger["otlp-http"]) },
+        { to: [to("prometheus")], ports: tcp(prometheus.web) },
         // A webhook may stand anywhere, and a Service's port is not its pods' port.
         ...(settings.webhook === undefined ? [] : [{}]),
       ],
     },
     prometheus: {
-      ingress: [],
+      ingress: [{ from: [from("collector")], ports: tcp(prometheus.web) }],
       // Any pod may ask to be scraped, on a port of its choice.
       egress: [dns, apiServer, { to: [everyPod] }],
     },

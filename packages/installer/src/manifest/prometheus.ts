@@ -19,6 +19,8 @@ const storage = "16Gi";
 function buildPrometheusConfig({ settings }: BuildContext): Readonly<Record<string, unknown>> {
   return {
     global: { scrape_interval: "15s", evaluation_interval: "15s" },
+    // What the collector kept while Prometheus was away comes in late.
+    storage: { tsdb: { out_of_order_time_window: "1d" } },
     rule_files: [`${configDir}/rules.yaml`],
     scrape_configs: [
       { job_name: "prometheus", static_configs: [{ targets: [`localhost:${ports.prometheus.web}`] }] },
@@ -94,6 +96,9 @@ export function buildPrometheus(context: BuildContext): readonly Manifest[] {
         // Below the volume's size: the head and its log count as well.
         "--storage.tsdb.retention.size=12GB",
         `--web.listen-address=0.0.0.0:${ports.prometheus.web}`,
+        // The collector writes the series of spans, logs and pushed metrics, with their example traces.
+        "--web.enable-remote-write-receiver",
+        "--enable-feature=exemplar-storage",
       ],
       resources: { requests: { cpu: "200m", memory: "512Mi" }, limits: { cpu: "2", memory: "1Gi" } },
       securityContext: restricted,

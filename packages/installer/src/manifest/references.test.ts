@@ -177,6 +177,7 @@ describe.each([settingsDefault, settingsFull])("in the namespace $namespace", (s
     }
     expect(edges.sort()).toEqual([
       "quartet-collector → quartet-jaeger: true",
+      "quartet-collector → quartet-prometheus: true",
       "quartet-fluent-bit → quartet-elasticsearch: true",
       "quartet-jaeger → quartet-elasticsearch: true",
       "quartet-kibana → quartet-elasticsearch: true",
