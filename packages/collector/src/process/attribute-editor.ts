@@ -266,7 +266,7 @@ function isLastValue(bytes: Uint8Array, start: number, end: number): boolean {
     start + 4 <= end &&
     bytes[start] === tagValue &&
     bytes[start + 1]! < 0x80 &&
-    start + 2 + bytes[start + 1]! === end
+    end === start + 2 + bytes[start + 1]!
   );
 }
 
@@ -275,7 +275,7 @@ function isScalarIdle(rules: AttributeRules, bytes: Uint8Array, start: number, e
   if (!isLastValue(bytes, start, end)) return false;
   switch (bytes[start + 2]!) {
     case tagString: {
-      const isWhole = start + 4 + bytes[start + 3]! === end;
+      const isWhole = end === start + 4 + bytes[start + 3]!;
       return isWhole && rules.texts?.get(bytes, start + 4, end) === undefined;
     }
     case tagDouble:
