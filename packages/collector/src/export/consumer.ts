@@ -52,7 +52,7 @@ export class ExportConsumer {
   start(): void {
     if (this.#running !== undefined) return;
     const { metrics, reader, exporter, signal } = this.#settings;
-    metrics.recoveredItems.add(this.#labels, reader.lag().items);
+    metrics.recoveredItems.add(this.#labels, reader.recoveredItems());
     // Counters that exist from the start can be summed and alerted on.
     for (const counter of [metrics.sentItems, metrics.rejectedItems]) counter.add(this.#labels, 0);
     this.#removeGauges = metrics.addGauges(exporter, signal, () => {

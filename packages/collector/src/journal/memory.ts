@@ -213,6 +213,10 @@ function openReader(state: StreamState, consumer: string, clock: Clock): Account
         seconds: first === undefined ? 0 : Math.max(0, clock.nowMs() - first.receivedAtMs) / 1000,
       };
     },
+    // Nothing outlives the process here: what is there when a consumer comes is all that can be recovered.
+    recoveredItems() {
+      return this.lag().items;
+    },
     lost: () => lost,
     close() {
       isClosed = true;

@@ -195,6 +195,11 @@ class SegmentReader implements AccountingReader {
     };
   }
 
+  recoveredItems(): number {
+    if (this.#end() === undefined) return 0;
+    return Math.max(0, this.#watch.openedItems() - this.#at.items);
+  }
+
   lost(): Lost {
     return this.#lost;
   }

@@ -21,11 +21,13 @@ export interface StreamEnd {
   readonly bytesTotal: number;
 }
 
-/** One Int32 array per stream: sequence, writer present, then five numbers of two halves each. */
+/** One Int32 array per stream: sequence, writer present, then six numbers of two halves each. */
 const slotCount = 16;
 const sequenceSlot = 0;
 const writerSlot = 1;
 const valueSlot = 2;
+/** Items at the first publication, in the halves behind the five of the end. */
+const openedItemsSlot = valueSlot + 10;
 /** Behind the streams: whether a thread of the process compresses segments. */
 const compressionOffsetBytes = streams.length * slotCount * 4;
 
@@ -51,12 +53,13 @@ export function claimStream(shared: JournalShared, stream: Stream): EndPublisher
   if (Atomics.compareExchange(slots, writerSlot, 0, 1) !== 0) return undefined;
   return {
     publish(end) {
+      const isFirst = Atomics.load(slots, sequenceSlot) === 0;
       // Odd while the values change, so that no reader takes a mixture of two ends.
       Atomics.add(slots, sequenceSlot, 1);
+      if (isFirst) storeNumber(slots, openedItemsSlot, end.itemsTotal);
       const values = [end.segmentBase, end.byteEnd, end.nextOffset, end.itemsTotal, end.bytesTotal];
       for (const [index, value] of values.entries()) {
-        Atomics.store(slots, valueSlot + 2 * index, (value % 2 ** 32) | 0);
-        Atomics.store(slots, valueSlot + 2 * index + 1, Math.floor(value / 2 ** 32));
+        storeNumber(slots, valueSlot + 2 * index, value);
       }
       Atomics.add(slots, sequenceSlot, 1);
       Atomics.notify(slots, sequenceSlot);
@@ -65,6 +68,15 @@ export function claimStream(shared: JournalShared, stream: Stream): EndPublisher
       Atomics.store(slots, writerSlot, 0);
     },
   };
+}
+
+function storeNumber(slots: Int32Array, slot: number, value: number): void {
+  Atomics.store(slots, slot, (value % 2 ** 32) | 0);
+  Atomics.store(slots, slot + 1, Math.floor(value / 2 ** 32));
+}
+
+function loadNumber(slots: Int32Array, slot: number): number {
+  return (Atomics.load(slots, slot) >>> 0) + Atomics.load(slots, slot + 1) * 2 ** 32;
 }
 
 /** The right to compress, for one thread of the process at a time; gives the way to return it, undefined when it is taken. */
@@ -78,6 +90,8 @@ export function claimCompression(shared: JournalShared): (() => void) | undefine
 export interface EndWatch {
   /** undefined until the writer has opened the stream. */
   end(): StreamEnd | undefined;
+  /** `itemsTotal` when the writer opened the stream for the first time in this process; 0 before. */
+  openedItems(): number;
   /** Calls back once at the next change (look at `end()` after this, not before); the returned function cancels. */
   onChange(wake: () => void): () => void;
 }
@@ -115,13 +129,12 @@ function createWatch(slots: Int32Array): EndWatch {
   };
 
   return {
+    openedItems: () => loadNumber(slots, openedItemsSlot),
     end() {
       for (;;) {
         const sequence = stableSequence();
         if (sequence === 0) return undefined;
-        const value = (index: number): number =>
-          (Atomics.load(slots, valueSlot + 2 * index) >>> 0) +
-          Atomics.load(slots, valueSlot + 2 * index + 1) * 2 ** 32;
+        const value = (index: number): number => loadNumber(slots, valueSlot + 2 * index);
         const end: StreamEnd = {
           segmentBase: value(0),
           byteEnd: value(1),

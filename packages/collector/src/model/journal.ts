@@ -85,6 +85,8 @@ export interface Lost {
 
 /** A reader that can account for every item: passed + lost + lag is all there is. */
 export interface AccountingReader extends StreamReader {
+  /** Items from this place on that were there when the process opened the journal: the others were appended by this process. */
+  recoveredItems(): number;
   /**
    * Id of the journal that the records read last belong to, 32 hex digits: together with a position it names a record for ever,
    * also after the data directory was emptied. May be "" before the first record was read.
