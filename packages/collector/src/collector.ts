@@ -71,6 +71,13 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   const { promise: failed, resolve: fail } = Promise.withResolvers<Error>();
   await using starting = new AsyncDisposableStack();
   const telemetry = createTelemetry({ hasProcessMetrics: true });
+  telemetry.observedGauge(
+    {
+      name: "quartet_clock_ahead_seconds",
+      help: "How far the collector's clock is ahead of the system's because that was set back; a restart sets it right.",
+    },
+    (set) => set(Math.max(0, clock.nowMs() - Date.now()) / 1_000),
+  );
   const threads: Record<string, Remote> = {};
   let isReady = false;
   let push: PushEndpoints | undefined;

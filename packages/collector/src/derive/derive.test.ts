@@ -271,6 +271,26 @@ test("beyond the limit of series everything goes to one series a metric", async 
   expect(named.reduce((sum, [, value]) => sum + value, 0)).toBe(10);
 });
 
+test("with a damaged snapshot counters begin at 0 again where it stood: the file is moved aside, rates miss nothing", async () => {
+  await run.start();
+  receiveSpans([span(1), span(1), span(1)]);
+  await run.advance(2_100);
+  await run.derive.snapshot();
+  run.kill();
+  await run.damageSnapshot();
+  receiveSpans([span(1), span(1)]);
+  await run.start();
+  await run.advance(2_100);
+  const values = run.samples(calls()).map(([, value]) => value);
+  // A reset: three before it, then from 0 to the two that came since.
+  expect(values.filter((value, index) => value !== values[index - 1])).toEqual([0, 3, 0, 2]);
+  expect(run.logged.filter((line) => line.includes("damaged and was moved aside"))).toHaveLength(1);
+  expect(await run.counter("quartet_derive_snapshots_damaged_total")).toEqual({ "": 1 });
+  await run.derive.snapshot();
+  await run.start();
+  expect(await run.counter("quartet_derive_snapshots_damaged_total")).toEqual({ "": 0 });
+});
+
 test("a record that cannot be read is put aside, counted, logged once and skipped", async () => {
   await run.start();
   for (let time = 0; time < 3; time += 1) {

@@ -3,7 +3,7 @@ import type { Log, Telemetry } from "../telemetry/index.ts";
 import { createAppender } from "./appender.ts";
 import { createCounters, type CountersState, type DerivedCounters } from "./counters.ts";
 import { createSeriesTable } from "./series-table.ts";
-import { encodeSnapshot, readSnapshot, replaceSnapshot } from "./snapshot-file.ts";
+import { encodeSnapshot, moveSnapshotAside, readSnapshot, replaceSnapshot } from "./snapshot-file.ts";
 import { createTimeline, type StepOutcome, type Timeline, type TimelineState } from "./timeline.ts";
 
 type DerivedStream = Exclude<Stream, "series">;
@@ -47,7 +47,7 @@ export interface DeriveSettings {
 }
 
 export interface Derive {
-  /** Takes up the snapshot, replays the journal from there, goes on. @throws CollectorError QUARTET_STATE_INVALID. */
+  /** Takes up the snapshot, replays the journal from there, goes on. @throws CollectorError QUARTET_STATE_INVALID for a snapshot of a newer version. */
   start(): Promise<void>;
   /** Stops counting, writes what is under way, and leaves a final snapshot. Safe to call twice, and without `start`. */
   stop(): Promise<void>;
@@ -108,6 +108,10 @@ export function createDerive(settings: DeriveSettings): Derive {
     name: "quartet_derive_snapshot_failures_total",
     help: "Snapshots of derived state that could not be written.",
   });
+  const snapshotsDamaged = telemetry.counter({
+    name: "quartet_derive_snapshots_damaged_total",
+    help: "Snapshots of derived state that were damaged, so that counters began at 0 again.",
+  });
   const stepFailures = telemetry.counter({
     name: "quartet_derive_failures_total",
     help: "Times that derive could not go on, as a read of the journal failed.",
@@ -149,7 +153,8 @@ export function createDerive(settings: DeriveSettings): Derive {
   }
 
   async function open(): Promise<Running> {
-    const state = (await readSnapshot(settings.stateFile)) as State | undefined;
+    const found = await readSnapshot(settings.stateFile);
+    const state = found.kind === "state" ? (found.state as State) : undefined;
     const writtenMs = settings.lastSeriesTimestampMs();
     const table = createSeriesTable({
       seriesMax: settings.limits.seriesMax,
@@ -184,7 +189,8 @@ export function createDerive(settings: DeriveSettings): Derive {
       },
       straggled: () => stragglers.add(),
     });
-    for (const stream of derivedStreams) seek(stream, state?.offsets[stream]);
+    if (found.kind === "damaged") await giveUpSnapshot(found.reason);
+    else for (const stream of derivedStreams) seek(stream, state?.offsets[stream]);
     if (state !== undefined) {
       counters.restore(state.counters);
       timeline.restore(state.timeline);
@@ -192,6 +198,22 @@ export function createDerive(settings: DeriveSettings): Derive {
     promisedMs = Math.max(writtenMs, state?.timeline.promisedMs ?? -Infinity);
     publish();
     return { counters, timeline, savedAtMs: clock.nowMs(), saving: undefined };
+  }
+
+  /**
+   * Counters begin at 0 again, as after a restart of any client of Prometheus, at the readers' cursors: they were committed with
+   * this snapshot, so that rates miss nothing, and count twice only what came between it and the crash.
+   */
+  async function giveUpSnapshot(reason: string): Promise<void> {
+    const aside = await moveSnapshotAside(settings.stateFile);
+    snapshotsDamaged.add();
+    log.error(
+      "the snapshot of derived series is damaged and was moved aside; their counters begin at 0 again",
+      {
+        reason,
+        aside,
+      },
+    );
   }
 
   function seek(stream: DerivedStream, wanted: number | undefined): void {

@@ -25,7 +25,7 @@ export function createMemoryStream(stream: Stream): MemoryStream {
       waiting.clear();
     },
     openReader() {
-      let next = 0;
+      let next = committedOffset;
       let handedOut: Buffer[] = [];
       return {
         get nextOffset() {

@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -32,6 +32,8 @@ export interface TestRun {
   advance(durationMs: number, stepMs?: number): Promise<void>;
   /** Ends derive where it stands: nothing of it has an effect any more. */
   kill(): void;
+  /** Writes zeros over a part of the last snapshot, as a disk may. */
+  damageSnapshot(): Promise<void>;
   /** Makes appends fail until told otherwise. */
   failAppends(error: Error | undefined): void;
   /** All samples of the series, "stale" for a staleness marker. */
@@ -141,6 +143,10 @@ export async function openTestRun(startMs: number): Promise<TestRun> {
       derive = createDerive(settings(life, more));
       await derive.start();
       await turn();
+    },
+    async damageSnapshot() {
+      const file = stateFile(runs);
+      await writeFile(file, (await readFile(file)).fill(0, 30, 60));
     },
     async advance(durationMs, stepMs = 10) {
       for (const endMs = nowMs + durationMs; nowMs < endMs;) {

@@ -40,29 +40,42 @@ export async function replaceSnapshot(file: string, bytes: Uint8Array): Promise<
   }
 }
 
+export type FoundSnapshot =
+  | { readonly kind: "none" }
+  | { readonly kind: "state"; readonly state: unknown }
+  /** The disk's fault: the file is replaced atomically, so no crash of ours leaves such a one. */
+  | { readonly kind: "damaged"; readonly reason: string };
+
 /**
- * The last snapshot; undefined when there is none.
- * @throws CollectorError QUARTET_STATE_INVALID when the file is damaged or of a newer version.
+ * The last snapshot.
+ * @throws CollectorError QUARTET_STATE_INVALID when a newer version wrote it.
  */
-export async function readSnapshot(file: string): Promise<unknown> {
+export async function readSnapshot(file: string): Promise<FoundSnapshot> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return { kind: "none" };
     throw cause;
   }
-  const invalid = (what: string) =>
-    new CollectorError(
-      "QUARTET_STATE_INVALID",
-      `${file}: ${what}; put back a copy, or delete it to count anew from what the journal still holds`,
-    );
   if (bytes.length < headBytes || bytes.toString("latin1", 0, 8) !== magic)
-    throw invalid("is no derive snapshot");
+    return { kind: "damaged", reason: "it is no derive snapshot" };
   const found = bytes.readUInt32LE(8);
-  if (found > version) throw invalid(`has version ${found}, this program knows ${version}`);
+  if (found > version) {
+    throw new CollectorError(
+      "QUARTET_STATE_INVALID",
+      `${file} has version ${found}, this program knows ${version}: start the newer one, or move the file away to count anew from what the journal still holds`,
+    );
+  }
   const body = bytes.subarray(headBytes);
   if (body.length !== bytes.readUInt32LE(16) || crc32(body) !== bytes.readUInt32LE(12))
-    throw invalid("is damaged");
-  return deserialize(body);
+    return { kind: "damaged", reason: "its checksum is wrong" };
+  return { kind: "state", state: deserialize(body) };
+}
+
+/** Puts a damaged snapshot where a person finds it and the next one does not replace it; gives the new name. */
+export async function moveSnapshotAside(file: string): Promise<string> {
+  const aside = `${file}.damaged`;
+  await rename(file, aside);
+  return aside;
 }
