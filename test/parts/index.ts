@@ -4,7 +4,7 @@ export type { ClusterSettings, StartedCluster } from "./cluster.ts";
 export type { ClusterAnswer, ClusterRequest } from "./cluster-request.ts";
 export { startSearchServer } from "./elasticsearch.ts";
 export type { SearchPart, SearchServer, SearchServerSettings } from "./elasticsearch.ts";
-export { startJaeger } from "./jaeger.ts";
+export { freeJaegerPorts, startJaeger } from "./jaeger.ts";
 export type { StartedJaeger } from "./jaeger.ts";
 export { startOtelcol } from "./otelcol.ts";
 export type { OtelcolSettings, StartedOtelcol } from "./otelcol.ts";

@@ -15,15 +15,27 @@ export interface StartedJaeger extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Starts Jaeger 2 on free loopback ports, keeping traces in memory; resolves when its query API answers. */
-export async function startJaeger(): Promise<StartedJaeger> {
+export interface JaegerPorts {
+  readonly otlpHttp: number;
+  readonly otlpGrpc: number;
+  readonly queryHttp: number;
+  readonly queryGrpc: number;
+}
+
+/** Ports for one that is to be started again in the same place. */
+export async function freeJaegerPorts(): Promise<JaegerPorts> {
+  return {
+    otlpHttp: await freePort(),
+    otlpGrpc: await freePort(),
+    queryHttp: await freePort(),
+    queryGrpc: await freePort(),
+  };
+}
+
+/** Starts Jaeger 2 on loopback, keeping traces in memory; resolves when its query API answers. */
+export async function startJaeger(ports?: JaegerPorts): Promise<StartedJaeger> {
   const folder = await openTempDir("jaeger");
-  const [otlpHttp, otlpGrpc, queryHttp, queryGrpc] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
+  const { otlpHttp, otlpGrpc, queryHttp, queryGrpc } = ports ?? (await freeJaegerPorts());
   const queryUrl = `http://127.0.0.1:${queryHttp}`;
   const configFile = join(folder.path, "jaeger.json");
   const config = buildConfig({ otlpHttp, otlpGrpc, queryHttp, queryGrpc });
@@ -57,12 +69,7 @@ export async function startJaeger(): Promise<StartedJaeger> {
 }
 
 /** Its all-in-one configuration has a dozen fixed ports; this one listens on these four and no more. */
-function buildConfig(ports: {
-  readonly otlpHttp: number;
-  readonly otlpGrpc: number;
-  readonly queryHttp: number;
-  readonly queryGrpc: number;
-}): Record<string, unknown> {
+function buildConfig(ports: JaegerPorts): Record<string, unknown> {
   const on = (port: number): { endpoint: string } => ({ endpoint: `127.0.0.1:${port}` });
   return {
     service: {

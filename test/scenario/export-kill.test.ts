@@ -8,10 +8,9 @@ import { otlpGrpcKind, otlpHttpKind } from "../contract/export/otlp-kinds.ts";
 import { freePort, openTempDir, until } from "../support/index.ts";
 import { untilConserved, type ExportedSignal } from "./conservation.ts";
 import { startCollector, type StartedCollector } from "./quartet.ts";
-import { newTraceId, sendSpans } from "./spans.ts";
+import { startTraceLoad } from "./trace-load.ts";
 
 const killCount = process.env["QUARTET_TEST_LENGTH"] === "long" ? 50 : 6;
-const spansPerTrace = 5;
 
 const exported: readonly ExportedSignal[] = [
   { exporter: "http", signal: "traces", stream: "spans" },
@@ -77,7 +76,7 @@ test(
         },
       });
     let collector = await start();
-    const load = startLoad(`http://127.0.0.1:${ports.otlp}`);
+    const load = startTraceLoad(`http://127.0.0.1:${ports.otlp}`, { pauseMs: 5, badEvery: 25 });
     try {
       for (let kill = 1; kill <= killCount; kill += 1) {
         const acknowledged = load.acknowledged.length;
@@ -102,7 +101,7 @@ test(
       deadlineMs: 60_000,
       what: "everything to be sent",
     });
-    const names = load.acknowledged.flat();
+    const names = load.acknowledged.flatMap(({ names }) => names);
     const story = { acknowledged: names.length, kills: killCount };
     for (const [exporter, { accepted }] of Object.entries(ends)) {
       const missing = names.filter((name) => !name.startsWith("bad") && !accepted.has(name));
@@ -127,50 +126,4 @@ function deadNames(dir: string): Set<string> {
         .match(/bad-[0-9a-f]{32}-\d/g) ?? [],
   );
   return new Set(names);
-}
-
-/** Sends one trace after another, each until it is acknowledged; one in 25 has a name that the back ends refuse. */
-function startLoad(otlpUrl: string): {
-  readonly acknowledged: readonly (readonly string[])[];
-  stop(): Promise<void>;
-} {
-  const acknowledged: string[][] = [];
-  const leaving = new AbortController();
-  const run = async (): Promise<void> => {
-    for (let index = 0; !leaving.signal.aborted; index += 1) {
-      const traceId = newTraceId();
-      const prefix = index % 25 === 24 ? "bad-" : "";
-      const names = Array.from({ length: spansPerTrace }, (_, place) => `${prefix}${traceId}-${place}`);
-      const spans = names.map((name) => ({
-        service: "shop",
-        name,
-        kind: "server" as const,
-        traceId,
-        endMs: Date.now(),
-        durationMs: 1,
-      }));
-      while (!leaving.signal.aborted) {
-        const status = await sendSpans(otlpUrl, spans).catch((error: unknown) => {
-          // The collector is down; anything else is a mistake of this test.
-          if (error instanceof TypeError || (error as Error).name === "TimeoutError") return 0;
-          throw error;
-        });
-        if (status === 200) {
-          acknowledged.push(names);
-          break;
-        }
-        await sleep(20);
-      }
-      await sleep(5);
-    }
-  };
-  const running = Promise.all([run(), run(), run()]);
-  running.catch(() => undefined);
-  return {
-    acknowledged,
-    async stop() {
-      leaving.abort();
-      await running;
-    },
-  };
 }
