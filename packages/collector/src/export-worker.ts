@@ -1,6 +1,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { ExporterConfig } from "./config/index.ts";
 import {
+  baseUrl,
+  createElasticsearchBackEnd,
   createExporter,
   createGrpcChannel,
   createHttpTransport,
@@ -13,6 +15,7 @@ import {
   streamOfSignal,
   writeUrl,
   type BackEnd,
+  type Destination,
   type Signal,
   type Transport,
 } from "./export/index.ts";
@@ -64,7 +67,7 @@ function startExporter(config: ExporterConfig): void {
     readers[signal] = reader;
     deadLetters[signal] = letters;
   }
-  const createBackEnd = openBackEnds(config);
+  const createBackEnd = openBackEnds(config, readers);
   const exporter = createExporter({
     name,
     signals,
@@ -84,7 +87,10 @@ function startExporter(config: ExporterConfig): void {
  * Opens what the signals of one exporter share, and gives what makes a back end of each.
  * @throws CollectorError QUARTET_CONFIG_INVALID naming the key when the endpoint, a secret or a certificate is of no use.
  */
-function openBackEnds(config: ExporterConfig): (signal: Signal) => BackEnd {
+function openBackEnds(
+  config: ExporterConfig,
+  readers: Readonly<Partial<Record<Signal, AccountingReader>>>,
+): (signal: Signal) => BackEnd {
   const { name, type, endpoint, headers, auth, tls } = config;
   const proxy = config.proxy === undefined ? undefined : new URL(config.proxy);
   const way = { exporter: name, headers, auth, tls, proxy, nowMs: clock.nowMs };
@@ -110,6 +116,22 @@ function openBackEnds(config: ExporterConfig): (signal: Signal) => BackEnd {
       return (signal) => {
         const requestCountMax = requestCountMaxOf(signal);
         return createOtlpGrpcBackEnd({ signal, compression, channel, clock, requestCountMax });
+      };
+    }
+    case "elasticsearch": {
+      const { index, dataset, namespace, compression, retentionMs } = config;
+      const transport = openTransport();
+      const destination: Destination =
+        index === undefined
+          ? { kind: "data_stream", type: "logs", dataset, namespace }
+          : { kind: "index", name: index };
+      const own = { endpoint: baseUrl(name, endpoint), destination, compression, retentionMs };
+      const flags = { isRouted: config.routing, hasTemplates: config.templates };
+      const given = { exporter: name, signal: "logs", transport, clock, telemetry, log } as const;
+      return (signal) => {
+        const journalId = (): string => readers[signal]!.journalId;
+        const requestCountMax = requestCountMaxOf(signal);
+        return createElasticsearchBackEnd({ ...given, ...own, ...flags, journalId, requestCountMax });
       };
     }
     case "prometheus_remote_write": {

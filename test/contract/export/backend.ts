@@ -4,6 +4,7 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { uncompressSnappy } from "../../../packages/collector/src/otlp/index.ts";
 
 export interface ReceivedRequest {
+  readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   /** Decompressed. */
@@ -64,7 +65,12 @@ async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
   const raw = Buffer.concat(chunks);
   const { headers } = request;
   const encoding = headers["content-encoding"];
-  return { path: request.url ?? "", headers, body: decompress(raw, encoding ?? "identity") };
+  return {
+    method: request.method ?? "",
+    path: request.url ?? "",
+    headers,
+    body: decompress(raw, encoding ?? "identity"),
+  };
 }
 
 function decompress(raw: Buffer, encoding: string): Buffer {

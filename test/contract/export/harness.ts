@@ -107,7 +107,11 @@ export function openBench(
   options: BenchOptions & {
     readonly signal: Signal;
     readonly stream: Stream;
-    readonly open: (clock: Clock, log: Log) => Pick<ExporterOptions, "createBackEnd"> & { close(): void };
+    readonly open: (
+      clock: Clock,
+      log: Log,
+      more: { readonly telemetry: Telemetry; readonly journalId: () => string },
+    ) => Pick<ExporterOptions, "createBackEnd"> & { close(): void };
   },
 ): Bench {
   const { signal, stream, open } = options;
@@ -151,7 +155,10 @@ export function openBench(
     clock,
     telemetry,
   });
-  const { createBackEnd, close } = open(clock, log);
+  const { createBackEnd, close } = open(clock, log, {
+    telemetry,
+    journalId: () => reader.journalId,
+  });
   const exporter = createExporter({
     name: "jaeger",
     signals: [signal],
@@ -218,6 +225,8 @@ export interface HarnessOptions extends BenchOptions {
     readonly transport: Transport;
     readonly clock: Clock;
     readonly log: Log;
+    readonly telemetry: Telemetry;
+    readonly journalId: () => string;
   }) => BackEnd;
 }
 
@@ -251,9 +260,9 @@ export async function openHarness(options: HarnessOptions = {}): Promise<Harness
     ...options,
     signal: "traces",
     stream: "spans",
-    open: (clock, log) => ({
+    open: (clock, log, more) => ({
       createBackEnd: (signal) =>
-        options.openBackEnd?.({ endpoint, transport, clock, log }) ??
+        options.openBackEnd?.({ endpoint, transport, clock, log, ...more }) ??
         createOtlpHttpBackEnd({ url: signalUrl("jaeger", endpoint, signal), compression, transport, clock }),
       close: () => transport.close(),
     }),

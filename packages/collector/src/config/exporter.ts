@@ -1,3 +1,11 @@
+import {
+  convertElasticsearchKeys,
+  elasticsearchSchema,
+  elasticsearchTimeout,
+  findElasticsearchProblems,
+  type ElasticsearchKeys,
+  type RawElasticsearchKeys,
+} from "./elasticsearch-exporter.ts";
 import { parseDurationMs } from "./units.ts";
 
 type Signal = "traces" | "logs" | "metrics";
@@ -41,8 +49,16 @@ interface RemoteWriteExporterConfig extends ExporterCommon {
   readonly externalLabels: Readonly<Record<string, string>>;
 }
 
+interface ElasticsearchExporterConfig extends ExporterCommon, ElasticsearchKeys {
+  readonly type: "elasticsearch";
+}
+
 /** One entry of `export`; `type` says which back end it speaks to. */
-export type ExporterConfig = OtlpHttpExporterConfig | OtlpGrpcExporterConfig | RemoteWriteExporterConfig;
+export type ExporterConfig =
+  | OtlpHttpExporterConfig
+  | OtlpGrpcExporterConfig
+  | ElasticsearchExporterConfig
+  | RemoteWriteExporterConfig;
 
 interface RawCommon {
   readonly endpoint: string;
@@ -63,21 +79,24 @@ interface RawCommon {
 }
 
 type Own<T> = T extends ExporterConfig
-  ? Omit<T, keyof RawCommon | "name" | "timeoutMs" | "externalLabels"> &
+  ? Omit<T, keyof RawCommon | "name" | "timeoutMs" | "externalLabels" | keyof ElasticsearchKeys> &
       (T extends RemoteWriteExporterConfig
         ? { readonly external_labels: Readonly<Record<string, string>> }
-        : unknown)
+        : T extends ElasticsearchExporterConfig
+          ? RawElasticsearchKeys
+          : Pick<T, Extract<keyof T, "compression">>)
   : never;
 
 /** An exporter as it stands in the file, defaults filled in. */
 export type RawExporter = RawCommon & Own<ExporterConfig>;
 
 /** What the schema cannot see: keys of an exporter that do not go together, each with its place. */
-export function findExporterProblems({ endpoint, auth, tls, proxy }: RawExporter): {
+export function findExporterProblems(raw: RawExporter): {
   readonly path: readonly string[];
   readonly message: string;
 }[] {
-  const problems: { path: string[]; message: string }[] = [];
+  const { endpoint, auth, tls, proxy } = raw;
+  const problems = raw.type === "elasticsearch" ? findElasticsearchProblems(raw) : [];
   const hasUser = auth.username !== null || auth.password_file !== null;
   if (auth.bearer_token_file !== null && hasUser)
     problems.push({ path: ["auth"], message: "has both a bearer token and a user; leave one of them off" });
@@ -115,9 +134,19 @@ export function convertExporter(name: string, raw: RawExporter): ExporterConfig 
     proxy: proxy ?? undefined,
     timeoutMs: parseDurationMs(timeout)!,
   };
-  if (exporter.type !== "prometheus_remote_write") return { ...exporter, ...common };
-  const { external_labels: externalLabels, ...own } = exporter;
-  return { ...own, ...common, externalLabels };
+  switch (exporter.type) {
+    case "otlp_http":
+    case "otlp_grpc":
+      return { ...exporter, ...common };
+    case "elasticsearch": {
+      const { type, endpoint, signals: wanted, headers, ...own } = exporter;
+      return { type, endpoint, signals: wanted, headers, ...common, ...convertElasticsearchKeys(own) };
+    }
+    case "prometheus_remote_write": {
+      const { external_labels: externalLabels, ...own } = exporter;
+      return { ...own, ...common, externalLabels };
+    }
+  }
 }
 
 function convertAuth(auth: RawExporter["auth"]): ExporterAuth {
@@ -184,7 +213,7 @@ const common = {
 
 const ofType = (type: ExporterConfig["type"], properties: Readonly<Record<string, object>>): object => ({
   additionalProperties: false,
-  properties: { type: { const: type }, ...properties, ...common },
+  properties: { type: { const: type }, ...common, ...properties },
 });
 
 const signals = (...known: readonly Signal[]): object => ({
@@ -217,6 +246,11 @@ export const exporterSchema: object = {
       },
       signals: signals("traces", "logs", "metrics"),
       compression: { enum: ["none", "gzip", "zstd"], default: "none" },
+    }),
+    ofType("elasticsearch", {
+      ...elasticsearchSchema,
+      signals: signals("logs"),
+      timeout: { ...common.timeout, default: elasticsearchTimeout },
     }),
     ofType("prometheus_remote_write", {
       endpoint: {

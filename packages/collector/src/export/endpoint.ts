@@ -40,6 +40,16 @@ export function grpcUrl(exporter: string, endpoint: string): URL {
   return url;
 }
 
+/**
+ * The base address of a server that has paths of its own, behind a proxy's path or not.
+ * @throws CollectorError QUARTET_CONFIG_INVALID naming the key `export.<name>.endpoint`.
+ */
+export function baseUrl(exporter: string, endpoint: string): URL {
+  const { url, refuse } = parseEndpoint(exporter, endpoint, "http://127.0.0.1:9200");
+  if (url.search !== "") throw refuse(`${JSON.stringify(endpoint)} has a part behind "?"; leave it off`);
+  return url;
+}
+
 function parseEndpoint(
   exporter: string,
   endpoint: string,

@@ -1,6 +1,8 @@
 export type { BackEnd, Shipment, UndecodableRecord } from "./back-end.ts";
 export type { Compression } from "./compress.ts";
-export { grpcUrl, signalUrl, writeUrl } from "./endpoint.ts";
+export { createElasticsearchBackEnd, type ElasticsearchSettings } from "./elasticsearch/back-end.ts";
+export type { Destination } from "./elasticsearch/target.ts";
+export { baseUrl, grpcUrl, signalUrl, writeUrl } from "./endpoint.ts";
 export {
   createExporter,
   type Exporter,

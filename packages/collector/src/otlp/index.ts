@@ -25,4 +25,4 @@ export { encodeMetadataV1 } from "./series-v1-metadata.ts";
 export { encodeWriteRequestV1 } from "./series-v1.ts";
 export { compressSnappy, snappyContentSizeBytes, uncompressSnappy } from "./snappy.ts";
 export { transcodeJson } from "./transcode-json.ts";
-export { encodeVarint, wireBytes, WireCursor, wireVarint } from "./wire.ts";
+export { encodeVarint, wireBytes, WireCursor, wireFixed64, wireVarint } from "./wire.ts";
