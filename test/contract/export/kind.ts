@@ -19,7 +19,8 @@ export type KindAnswer =
   | { readonly kind: "error_page"; readonly sizeBytes: number }
   /** A success whose body is none of the protocol. */
   | { readonly kind: "accept_garbage" }
-  | { readonly kind: "hang_up" | "silence" };
+  | { readonly kind: "hang_up" }
+  | { readonly kind: "silence" };
 
 /** A server on loopback that speaks one protocol. */
 export interface KindBackend extends AsyncDisposable {

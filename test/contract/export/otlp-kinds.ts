@@ -1,12 +1,9 @@
-import { createServer as createHttpServer, type RequestListener } from "node:http";
 import {
   createSecureServer as createHttp2TlsServer,
   createServer as createHttp2Server,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo, Server } from "node:net";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import {
   createGrpcChannel,
@@ -21,13 +18,15 @@ import {
   encodeRequest,
   encodeRetryStatus,
 } from "../../../packages/collector/src/otlp/index.ts";
+import { listenKind, startHttpKind, tlsOptions } from "./http-kind.ts";
 import type { ExporterKind, KindAnswer, KindBackend, ServerTls } from "./kind.ts";
 
 export const otlpHttpKind: ExporterKind = {
   type: "otlp_http",
   signal: "traces",
   compressions: ["none", "gzip", "zstd"],
-  startBackend: startHttp,
+  startBackend: ({ tls } = {}) =>
+    startHttpKind({ idsOf: (body, headers) => idsOf(decompress(body, headers["content-encoding"])) }, tls),
   open({ endpoint, way, compression, clock }) {
     const transport = createHttpTransport(way);
     return {
@@ -82,69 +81,6 @@ function decompress(body: Buffer, encoding: string | undefined): Buffer {
   return encoding === "zstd" ? zstdDecompressSync(body) : body;
 }
 
-async function listen(server: Server, tls: ServerTls | undefined): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `${tls === undefined ? "http" : "https"}://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-function tlsOptions({ cert, key, clientCa }: ServerTls): object {
-  return { cert, key, ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true }) };
-}
-
-const httpStatus = {
-  accept: 200,
-  accept_garbage: 200,
-  busy: 429,
-  refuse: 400,
-  too_large: 413,
-  unauthorized: 401,
-  forbidden: 403,
-  not_found: 404,
-  error_page: 503,
-} as const;
-
-async function startHttp({ tls }: { readonly tls?: ServerTls } = {}): Promise<KindBackend> {
-  const received: string[][] = [];
-  const onRequest: RequestListener = (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const ids = idsOf(decompress(Buffer.concat(chunks), request.headers["content-encoding"]));
-      received.push(ids);
-      const answer = backend.answer(ids);
-      if (answer.kind === "silence") return;
-      if (answer.kind === "hang_up") {
-        response.destroy();
-        return;
-      }
-      const isWait = answer.kind === "busy" && answer.retryAfterSeconds !== undefined;
-      response.writeHead(
-        httpStatus[answer.kind],
-        isWait ? { "retry-after": String(answer.retryAfterSeconds) } : {},
-      );
-      response.end(pageOf(answer));
-    });
-  };
-  const server =
-    tls === undefined ? createHttpServer(onRequest) : createHttpsServer(tlsOptions(tls), onRequest);
-  const backend: KindBackend = {
-    endpoint: await listen(server, tls),
-    received,
-    answer: () => ({ kind: "accept" }),
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-  return backend;
-}
-
-function pageOf(answer: KindAnswer): string {
-  if (answer.kind === "refuse") return answer.message;
-  if (answer.kind === "error_page") return "x".repeat(answer.sizeBytes);
-  return answer.kind === "accept_garbage" ? "<h1>fine</h1>" : "";
-}
-
 const grpcStatus = {
   accept: 0,
   accept_garbage: 0,
@@ -181,7 +117,7 @@ async function startGrpc({ tls }: { readonly tls?: ServerTls } = {}): Promise<Ki
     });
   });
   const backend: KindBackend = {
-    endpoint: await listen(server, tls),
+    endpoint: await listenKind(server, tls),
     received,
     answer: () => ({ kind: "accept" }),
     async [Symbol.asyncDispose]() {

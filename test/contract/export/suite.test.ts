@@ -1,8 +1,9 @@
 import { otlpGrpcKind, otlpHttpKind } from "./otlp-kinds.ts";
+import { remoteWriteKind } from "./remote-write-kind.ts";
 import { describeExporter } from "./suite.ts";
 import { describeConnections } from "./tls-suite.ts";
 
-for (const kind of [otlpHttpKind, otlpGrpcKind]) {
+for (const kind of [otlpHttpKind, otlpGrpcKind, remoteWriteKind]) {
   describeExporter(kind);
   describeConnections(kind);
 }
