@@ -43,7 +43,9 @@ function cutInside(state: CutState, { message, start, end }: ByteRange & { reado
     if (range === undefined) return;
     if (range.start >= fieldEnd || cursor.wireType !== wireBytes || !isOnPath(message, field)) continue;
     if (range.start === outerStart) {
-      patches.remove(outerStart, fieldEnd);
+      // It may span several fields of this message.
+      patches.remove(range.start, range.end);
+      cursor.position = range.end;
       state.next += 1;
       continue;
     }

@@ -1,6 +1,7 @@
 export { encodeAttribute } from "./attribute.ts";
 export { decodeRequest, type Plain } from "./decode.ts";
 export { encodeRequest } from "./encode.ts";
+export { timeProblems } from "./odd-times.ts";
 export { countItems, inspectRequest, type Inspection } from "./inspect.ts";
 export { decodeRemoteWrite, type RemoteWriteRequest, type RemoteWriteVersion } from "./remote-write.ts";
 export type { FamilyMetadata } from "./remote-write-v1.ts";

@@ -1,6 +1,8 @@
-import { cutRejected, type ByteRange } from "./cut.ts";
+import { cutRejected } from "./cut.ts";
 import { locate } from "./locate.ts";
+import { OddTimes, type TimeProblem } from "./odd-times.ts";
 import { emptySpanFields, readPlainSpan, type PartCheck } from "./plain-span.ts";
+import { RejectedRanges } from "./rejected-ranges.ts";
 import { idStart } from "./scan-spans.ts";
 import { Scanner, type RejectReason, type ScanListener } from "./scanner.ts";
 import type { OtlpSignal } from "./schema.ts";
@@ -14,6 +16,8 @@ export interface Inspection {
   readonly rejectedCount: number;
   /** Where and why the first one was rejected; "" when none was. */
   readonly rejectedReason: string;
+  /** Items whose times cannot be right; they are kept. */
+  readonly oddTimes: Readonly<Record<TimeProblem, number>>;
   /** The request without what was rejected: the very same bytes when nothing was. */
   readonly bytes: Uint8Array;
 }
@@ -28,11 +32,16 @@ const meaning: Readonly<Record<RejectReason, string>> = {
 /**
  * Checks a request down to its last part, counts its items and cuts out those that a back end would choke on:
  * one bad string must not fail a whole batch downstream. What is wrong with a resource or scope rejects the items under it.
- * @throws CollectorError QUARTET_OTLP_INVALID naming path and byte when the message itself is broken.
+ * Odd times are counted; without a time of receipt none is early or late.
+ * @throws CollectorError QUARTET_OTLP_INVALID naming path and byte when the message itself is broken, or bad in more than 10,000 places.
  * @see OTLP specification, "Partial Success"
  */
-export function inspectRequest(signal: OtlpSignal, bytes: Uint8Array): Inspection {
-  return new Inspector(signal, bytes).run();
+export function inspectRequest(
+  signal: OtlpSignal,
+  bytes: Uint8Array,
+  { receivedAtMs }: { readonly receivedAtMs?: number } = {},
+): Inspection {
+  return new Inspector(signal, bytes, receivedAtMs).run();
 }
 
 /** Spans, log records or data points in a request. @throws CollectorError QUARTET_OTLP_INVALID */
@@ -51,11 +60,6 @@ export function countItems(signal: OtlpSignal, bytes: Uint8Array): number {
   return count;
 }
 
-interface RejectedRange extends ByteRange {
-  readonly reason: RejectReason;
-  readonly itemCount: number;
-}
-
 interface Group {
   readonly itemsBefore: number;
   readonly rangesBefore: number;
@@ -67,6 +71,10 @@ interface Group {
 // Fields of Span.
 const fieldTraceId = 1;
 const fieldSpanId = 2;
+const fieldStart = 7;
+const fieldEnd = 8;
+/** Of a log record and of every kind of data point. */
+const fieldTime = { logs: 1, metrics: 3 } as const;
 /** Groups around the data of a metric: resource, scope, metric. */
 const metricDepth = 3;
 
@@ -74,7 +82,8 @@ class Inspector implements ScanListener {
   readonly #signal: OtlpSignal;
   readonly #bytes: Uint8Array;
   readonly #scanner: Scanner;
-  readonly #ranges: RejectedRange[] = [];
+  readonly #ranges = new RejectedRanges();
+  readonly #times: OddTimes;
   readonly #groups: Group[] = [];
   #itemCount = 0;
   /** Why the message being read cannot be kept: the innermost on the way to the items. */
@@ -88,7 +97,8 @@ class Inspector implements ScanListener {
     return this.#reason === undefined;
   };
 
-  constructor(signal: OtlpSignal, bytes: Uint8Array) {
+  constructor(signal: OtlpSignal, bytes: Uint8Array, receivedAtMs: number | undefined) {
+    this.#times = new OddTimes(receivedAtMs);
     this.#signal = signal;
     this.#bytes = bytes;
     this.#scanner = new Scanner(signal, bytes, { depth: "deep", listener: this });
@@ -99,7 +109,7 @@ class Inspector implements ScanListener {
     const bytes = this.#bytes;
     const rejected = new Map<RejectReason, number>();
     let rejectedCount = 0;
-    for (const { reason, itemCount } of this.#ranges) {
+    for (const { reason, itemCount } of this.#ranges.all) {
       rejected.set(reason, (rejected.get(reason) ?? 0) + itemCount);
       rejectedCount += itemCount;
     }
@@ -111,7 +121,8 @@ class Inspector implements ScanListener {
         this.#first === undefined
           ? ""
           : `${locate(this.#signal, bytes, this.#first.place)}: ${meaning[this.#first.reason]}`,
-      bytes: cutRejected(this.#signal, bytes, this.#ranges),
+      oddTimes: this.#times.counts,
+      bytes: cutRejected(this.#signal, bytes, this.#ranges.all),
     };
   }
 
@@ -125,7 +136,10 @@ class Inspector implements ScanListener {
     const before = this.#reason;
     this.#reason = undefined;
     const isGood = readPlainSpan(this.#scanner, this.#fields, { start, end, checkPart: this.#checkPart });
-    if (isGood) this.#itemCount += 1;
+    if (isGood) {
+      this.#times.takePlainSpan(this.#fields);
+      this.#itemCount += 1;
+    }
     this.#reason = before;
     return isGood;
   }
@@ -141,15 +155,20 @@ class Inspector implements ScanListener {
       const hasIds = idStart(scanner, fieldTraceId, 16) >= 0 && idStart(scanner, fieldSpanId, 8) >= 0;
       if (!hasIds) this.reject("invalid_id", start);
     }
-    if (this.#reason === undefined) this.#itemCount += 1;
-    else this.#ranges.push({ start: outerStart, end, reason: this.#reason, itemCount: 1 });
+    if (this.#reason === undefined) {
+      this.#takeTimes();
+      this.#itemCount += 1;
+    } else {
+      const depth = this.#groups.length;
+      this.#ranges.add({ start: outerStart, end, reason: this.#reason, itemCount: 1, depth });
+    }
     this.#reason = this.#outerReason;
   }
 
   enterGroup(): void {
     this.#groups.push({
       itemsBefore: this.#itemCount,
-      rangesBefore: this.#ranges.length,
+      rangesBefore: this.#ranges.all.length,
       outerReason: this.#reason,
       dataCount: 0,
     });
@@ -162,11 +181,29 @@ class Inspector implements ScanListener {
       this.#groups.at(-1)!.dataCount += 1;
     if (group.dataCount > 1) this.reject("ambiguous_data", start);
     if (this.#reason !== undefined) {
-      let itemCount = this.#itemCount - group.itemsBefore;
-      for (const range of this.#ranges.splice(group.rangesBefore)) itemCount += range.itemCount;
+      const itemCount = this.#itemCount - group.itemsBefore + this.#ranges.takeFrom(group.rangesBefore);
+      const depth = this.#groups.length;
       this.#itemCount = group.itemsBefore;
-      this.#ranges.push({ start: outerStart, end, reason: this.#reason, itemCount });
+      this.#ranges.add({ start: outerStart, end, reason: this.#reason, itemCount, depth });
     }
     this.#reason = group.outerReason;
+  }
+
+  /** Of the item that was walked last. */
+  #takeTimes(): void {
+    if (this.#signal === "spans") {
+      const [startHigh, startLow] = [this.#half(fieldStart, 4), this.#half(fieldStart, 0)];
+      this.#times.takeSpan(startHigh, startLow, this.#half(fieldEnd, 4), this.#half(fieldEnd, 0));
+      return;
+    }
+    const high = this.#half(fieldTime[this.#signal], 4);
+    // A log record need not know when what it tells happened.
+    if (this.#signal === "metrics" || high !== 0) this.#times.takeTime(high);
+  }
+
+  /** Half of a time, 0 when it is missing. */
+  #half(field: number, offset: 0 | 4): number {
+    const start = this.#scanner.starts[field]!;
+    return start < 0 ? 0 : this.#scanner.view.getUint32(start + offset, true);
   }
 }

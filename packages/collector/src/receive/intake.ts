@@ -1,5 +1,11 @@
 import type { Clock, JournalBatch, RequestProcess } from "../model/index.ts";
-import { inspectRequest, transcodeJson, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
+import {
+  inspectRequest,
+  timeProblems,
+  transcodeJson,
+  type OtlpContentType,
+  type OtlpSignal,
+} from "../otlp/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { refusalOf, type Outcome } from "./outcome.ts";
 import type { ReceiveMetrics } from "./telemetry.ts";
@@ -36,8 +42,8 @@ export function createIntake({ append, process, clock, metrics, log }: IntakeSet
   ): Promise<Outcome> {
     const startMs = clock.nowMs();
     const encoded = contentType === "application/json" ? transcodeJson(signal, body) : body;
-    const inspection = inspectRequest(signal, encoded);
-    const { rejected, rejectedCount, rejectedReason } = inspection;
+    const inspection = inspectRequest(signal, encoded, { receivedAtMs: startMs });
+    const { rejected, rejectedCount, rejectedReason, oddTimes } = inspection;
     const processed = inspection.itemCount > 0 ? process?.(signal, inspection) : undefined;
     const { itemCount, bytes } = processed ?? inspection;
     if (itemCount > 0) {
@@ -50,6 +56,9 @@ export function createIntake({ append, process, clock, metrics, log }: IntakeSet
         return refusal;
       }
       metrics.accepted.add({ signal }, itemCount);
+      for (const problem of timeProblems) {
+        if (oddTimes[problem] > 0) metrics.oddTimes.add({ signal, problem }, oddTimes[problem]);
+      }
     }
     processed?.count();
     for (const [reason, count] of rejected) metrics.refusedItems.add({ signal, reason }, count);

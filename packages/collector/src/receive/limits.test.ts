@@ -185,6 +185,7 @@ test("accepted and refused items and requests are counted by signal and reason",
   );
   expect(lines).toEqual([
     'quartet_receive_accepted_items_total{signal="spans"} 2',
+    'quartet_receive_odd_times_total{signal="spans",problem="missing"} 2',
     'quartet_receive_refused_items_total{signal="spans",reason="invalid_id"} 2',
     'quartet_receive_refused_requests_total{signal="logs",reason="undecodable"} 1',
     'quartet_receive_refused_requests_total{signal="none",reason="not_found"} 1',

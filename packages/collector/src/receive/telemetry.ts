@@ -3,6 +3,7 @@ import type { CounterHandle, HistogramHandle, Telemetry } from "../telemetry/ind
 /** The receiver's own metrics. */
 export interface ReceiveMetrics {
   readonly accepted: CounterHandle;
+  readonly oddTimes: CounterHandle;
   readonly refusedItems: CounterHandle;
   readonly refusedRequests: CounterHandle;
   readonly requests: CounterHandle;
@@ -30,6 +31,11 @@ export function createReceiveMetrics(
       name: "quartet_receive_accepted_items_total",
       help: "Spans, log records and data points that are in the journal, synced.",
       labelNames: ["signal"],
+    }),
+    oddTimes: telemetry.counter({
+      name: "quartet_receive_odd_times_total",
+      help: "Accepted items whose times cannot be right, by problem: missing, reversed (a span ends before it starts), future (over 5 minutes after receipt), past (over a day before it). They are kept as they are.",
+      labelNames: ["signal", "problem"],
     }),
     refusedItems: telemetry.counter({
       name: "quartet_receive_refused_items_total",
