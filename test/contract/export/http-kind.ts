@@ -16,6 +16,8 @@ export interface HttpKind {
   readonly idsOf: (body: Buffer, headers: IncomingHttpHeaders) => string[];
   /** What goes beside the status and the page that every HTTP back end would give. */
   readonly headersOf?: (answer: Spoken, body: Buffer) => OutgoingHttpHeaders;
+  /** A body of the protocol's own; undefined where any will do. */
+  readonly pageOf?: (answer: Spoken, body: Buffer, headers: IncomingHttpHeaders) => string | undefined;
 }
 
 const statuses = {
@@ -32,7 +34,7 @@ const statuses = {
 
 /** A back end that speaks HTTP/1.1. */
 export async function startHttpKind(
-  { idsOf, headersOf = () => ({}) }: HttpKind,
+  { idsOf, headersOf = () => ({}), pageOf = () => undefined }: HttpKind,
   tls: ServerTls | undefined,
 ): Promise<KindBackend> {
   const received: string[][] = [];
@@ -52,7 +54,7 @@ export async function startHttpKind(
       const isWait = answer.kind === "busy" && answer.retryAfterSeconds !== undefined;
       const wait = isWait ? { "retry-after": String(answer.retryAfterSeconds) } : {};
       response.writeHead(statuses[answer.kind], { ...wait, ...headersOf(answer, body) });
-      response.end(pageOf(answer));
+      response.end(pageOf(answer, body, request.headers) ?? usualPageOf(answer));
     });
   };
   const server =
@@ -79,7 +81,7 @@ export function tlsOptions({ cert, key, clientCa }: ServerTls): object {
   return { cert, key, ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true }) };
 }
 
-function pageOf(answer: KindAnswer): string {
+function usualPageOf(answer: KindAnswer): string {
   if (answer.kind === "refuse") return answer.message;
   if (answer.kind === "error_page") return "x".repeat(answer.sizeBytes);
   return answer.kind === "accept_garbage" ? "<h1>fine</h1>" : "";

@@ -42,6 +42,8 @@ export interface ExporterKind {
   readonly type: ExporterType;
   readonly signal: Signal;
   readonly compressions: readonly Compression[];
+  /** Whether a success whose body is none of the protocol is sent again, as a repetition does no harm. */
+  readonly isUnreadableSuccessRepeated?: boolean;
   startBackend(options?: { readonly tls?: ServerTls }): Promise<KindBackend>;
   /** Makes what the exporter is made of. */
   open(settings: {

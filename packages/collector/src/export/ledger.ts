@@ -36,9 +36,9 @@ export class Ledger {
     const { rejectedCount, message, undecodable, deadLetters = [], dropped = [] } = verdict;
     await this.#keep([
       ...undecodable.map((letter) => ({ ...letter, reason: "undecodable" as const })),
-      ...deadLetters.map(({ record, index, payload, message: said }) => ({
+      ...deadLetters.map(({ record, index, payload, reason = "refused", message: said }) => ({
         record,
-        reason: "refused" as const,
+        reason,
         message: said,
         item: { index, payload },
       })),

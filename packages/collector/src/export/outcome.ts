@@ -12,6 +12,8 @@ export interface ItemDeadLetter {
   readonly index: number;
   /** The item alone in the form of the record's payload (an OTLP request with one log record, say), so that it can be replayed. */
   readonly payload: Uint8Array;
+  /** "refused" when not given. */
+  readonly reason?: "refused" | "too_large";
   /** What the back end said. */
   readonly message: string;
 }

@@ -129,7 +129,7 @@ export class BulkShipment implements Shipment {
   #shrink(items: readonly BulkItem[]): undefined {
     const [first] = items;
     if (items.length === 1 && first !== undefined) {
-      this.#refuse(first, "413 the document is larger than the server takes");
+      this.#refuse(first, "413 the document is larger than the server takes", "too_large");
       this.#open = this.#open.slice(1);
     } else {
       const sizeBytes = items.reduce((sum, { start, end }) => sum + end - start, 0);
@@ -190,8 +190,12 @@ export class BulkShipment implements Shipment {
     }
   }
 
-  #refuse({ record, index, source }: BulkItem, message: string): void {
+  #refuse(
+    { record, index, source }: BulkItem,
+    message: string,
+    reason: "refused" | "too_large" = "refused",
+  ): void {
     const payload = encodeSingleItem(new WireCursor(record.payload), source);
-    this.#deadLetters.push({ record, index, payload, message });
+    this.#deadLetters.push({ record, index, payload, reason, message });
   }
 }
