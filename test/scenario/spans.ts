@@ -58,6 +58,23 @@ export async function sendSpans(otlpUrl: string, spans: readonly SpanSettings[])
   return response.status;
 }
 
+/** Sends one log record as OTLP/JSON. The caller looks at the status; a collector that is away is an error of fetch. */
+export async function sendLog(
+  otlpUrl: string,
+  { service, text }: { readonly service: string; readonly text: string },
+): Promise<number> {
+  const record = { timeUnixNano: nanos(Date.now()), severityNumber: 9, body: { stringValue: text } };
+  const resource = { attributes: [{ key: "service.name", value: { stringValue: service } }] };
+  const response = await fetch(`${otlpUrl}/v1/logs`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record] }] }] }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
 function nanos(timeMs: number): string {
   return String(BigInt(Math.round(timeMs * 1_000)) * 1_000n);
 }

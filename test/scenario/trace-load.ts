@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { newTraceId, sendSpans } from "./spans.ts";
+import { newTraceId, sendLog, sendSpans, type SpanSettings } from "./spans.ts";
 
 export interface AcknowledgedTrace {
   readonly traceId: string;
@@ -9,6 +9,8 @@ export interface AcknowledgedTrace {
 
 export interface TraceLoad {
   readonly acknowledged: readonly AcknowledgedTrace[];
+  /** Texts of log records, one a trace; empty without `hasLogs`. */
+  readonly acknowledgedLogs: readonly string[];
   /** Ends after what is under way. */
   stop(): Promise<void>;
 }
@@ -19,31 +21,28 @@ export const spansPerTrace = 5;
 /** Sends traces of the service "shop" one after another, each until it is acknowledged; the spans of one in `badEvery` are called bad-…. */
 export function startTraceLoad(
   otlpUrl: string,
-  { pauseMs, badEvery = Infinity }: { readonly pauseMs: number; readonly badEvery?: number },
+  settings: { readonly pauseMs: number; readonly badEvery?: number; readonly hasLogs?: boolean },
 ): TraceLoad {
+  const { pauseMs, badEvery = Infinity, hasLogs = false } = settings;
   const acknowledged: AcknowledgedTrace[] = [];
+  const acknowledgedLogs: string[] = [];
   const leaving = new AbortController();
   const run = async (): Promise<void> => {
     for (let index = 1; !leaving.signal.aborted; index += 1) {
       const traceId = newTraceId();
       const prefix = index % badEvery === 0 ? "bad-" : "";
       const names = Array.from({ length: spansPerTrace }, (_, place) => `${prefix}${traceId}-${place}`);
-      if (await sendUntilAcknowledged(traceId, names)) acknowledged.push({ traceId, names });
+      const spans = names.map((name) => spanOf(traceId, name));
+      if (await untilAcknowledged(() => sendSpans(otlpUrl, spans))) acknowledged.push({ traceId, names });
+      const text = names[0]!;
+      if (hasLogs && (await untilAcknowledged(() => sendLog(otlpUrl, { service: "shop", text }))))
+        acknowledgedLogs.push(text);
       await sleep(pauseMs);
     }
   };
-  const sendUntilAcknowledged = async (traceId: string, names: readonly string[]): Promise<boolean> => {
-    const kind = "server" as const;
-    const spans = names.map((name) => ({
-      service: "shop",
-      name,
-      kind,
-      traceId,
-      endMs: Date.now(),
-      durationMs: 1,
-    }));
+  const untilAcknowledged = async (send: () => Promise<number>): Promise<boolean> => {
     while (!leaving.signal.aborted) {
-      const status = await sendSpans(otlpUrl, spans).catch((error: unknown) => {
+      const status = await send().catch((error: unknown) => {
         // The collector is down; anything else is a mistake of the test.
         if (error instanceof TypeError || (error as Error).name === "TimeoutError") return 0;
         throw error;
@@ -57,9 +56,14 @@ export function startTraceLoad(
   running.catch(() => undefined);
   return {
     acknowledged,
+    acknowledgedLogs,
     async stop() {
       leaving.abort();
       await running;
     },
   };
+}
+
+function spanOf(traceId: string, name: string): SpanSettings {
+  return { service: "shop", name, kind: "server", traceId, endMs: Date.now(), durationMs: 1 };
 }
