@@ -169,7 +169,7 @@ test.each([
       level: "error",
       fields: {
         reason,
-        message: `${status} who are you?`,
+        cause: `${status} who are you?`,
         endpoint: `${harness.backend.endpoint}/v1/traces`,
       },
     });

@@ -106,7 +106,7 @@ test("what a partial success rejects is counted apart and not sent again", async
   expect(await harness.metric("quartet_export_rejected_items_total")).toBe(4);
   expect(await harness.metric("quartet_export_sent_items_total")).toBe(6);
   expect(harness.backend.requests).toHaveLength(1);
-  expect(harness.logLines).toMatchObject([{ level: "warn", fields: { rejected: 4, message: "no name" } }]);
+  expect(harness.logLines).toMatchObject([{ level: "warn", fields: { rejected: 4, cause: "no name" } }]);
 });
 
 test("a 200 with a body that is no OTLP counts as accepted", async () => {

@@ -59,6 +59,8 @@ export class ExportConsumer {
       const { state } = this.#sender;
       return { lag: this.#lag(), pausedBecause: state.kind === "paused" ? state.reason : undefined };
     });
+    // From now on the journal knows of this consumer, also while the collector is not at work.
+    this.#commit();
     this.#running = this.#run();
   }
 

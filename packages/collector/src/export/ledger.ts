@@ -55,7 +55,8 @@ export class Ledger {
     metrics.sentItems.add(labels, openCount - rejected);
     metrics.sentBytes.add(labels, sizeOf(records));
     metrics.rejectedItems.add(labels, rejected);
-    if (rejected > 0) log.warn("the back end rejected a part of a batch", { ...labels, rejected, message });
+    if (rejected > 0)
+      log.warn("the back end rejected a part of a batch", { ...labels, rejected, cause: message });
   }
 
   /** Resolves when the record is on disk. When it rejects, it was not counted: do it again. */

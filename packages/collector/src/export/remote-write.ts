@@ -53,7 +53,10 @@ export function createRemoteWriteBackEnd(settings: RemoteWriteSettings): BackEnd
 
   function fallBack(message: string): void {
     if (probeAtMs === -Infinity) {
-      log.warn("the receiver does not speak remote write 2.0; it gets 1.0", { endpoint: url.href, message });
+      log.warn("the receiver does not speak remote write 2.0; it gets 1.0", {
+        endpoint: url.href,
+        cause: message,
+      });
     }
     probeAtMs = clock.nowMs() + probeAfterMs;
   }

@@ -88,10 +88,10 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
       log.error("the export is paused until somebody mends the cause; nothing is dropped", {
         ...entry,
         reason,
-        message,
+        cause: message,
       });
     } else if (next.kind === "retrying" && next.attempt === 2) {
-      log.warn("the back end does not take data; trying again", { ...entry, message: next.message });
+      log.warn("the back end does not take data; trying again", { ...entry, cause: next.message });
     }
     state = next;
   };

@@ -80,9 +80,10 @@ export function openDeadLetters(options: DeadLettersOptions): DeadLetters {
     log?.error(
       "a consumer cannot take a record, and its dead letters are full; see quartet collector journal",
       {
-        ...why,
         ...record.position,
         consumer,
+        reason: why.reason,
+        cause: why.message,
         error,
       },
     );
@@ -111,10 +112,11 @@ export function openDeadLetters(options: DeadLettersOptions): DeadLetters {
       log?.error(
         "a consumer cannot take a record; it was put into its dead letters, see quartet collector journal",
         {
-          ...why,
           ...position,
           consumer,
           itemCount,
+          reason: why.reason,
+          cause: why.message,
         },
       );
       return "kept";

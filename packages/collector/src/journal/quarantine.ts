@@ -39,7 +39,7 @@ export function openQuarantine(options: DeadLettersOptions): Quarantine & { clos
         log?.error("a consumer cannot take a record, and too many wait to be put aside", {
           ...record.position,
           consumer,
-          message,
+          cause: message,
         });
         return;
       }

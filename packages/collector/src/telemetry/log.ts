@@ -1,4 +1,9 @@
-type Fields = Readonly<Record<string, unknown>>;
+/** The line has three keys of its own, which a field would overwrite. */
+type Fields = Readonly<Record<string, unknown>> & {
+  readonly time?: never;
+  readonly level?: never;
+  readonly message?: never;
+};
 
 /** The collector's own log: one JSON line per event, never one per record. */
 export interface Log {
