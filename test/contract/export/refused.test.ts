@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { until } from "../../support/index.ts";
 import type { Answer } from "./backend.ts";
-import { bodies, deadLettersOf, openHarness, soon, untilDelay, untilSettled } from "./harness.ts";
+import {
+  bodies,
+  deadLettersOf,
+  isRetryDelay,
+  openHarness,
+  soon,
+  untilDelay,
+  untilSettled,
+} from "./harness.ts";
 
 test("a batch that is too large is halved until it fits, and later batches are smaller from the start", async () => {
   await using harness = await openHarness();
@@ -62,6 +70,40 @@ test("a record that is too large by itself becomes a dead letter", async () => {
   await untilSettled(harness, 3);
   expect(await harness.metric("quartet_export_dead_letter_items_total", { reason: "too_large" })).toBe(4);
   expect(await harness.metric("quartet_export_sent_items_total")).toBe(2);
+});
+
+test("a batch that does not get through in time is halved after three attempts, and one record alone is tried for ever", async () => {
+  await using harness = await openHarness();
+  const isSlow = (request: { readonly body: Buffer }) => request.body.length > 150_000;
+  harness.backend.answer = (request) => (isSlow(request) ? "silence" : { status: 200 });
+  for (let index = 0; index < 4; index += 1) await harness.append(String(index).repeat(100_000));
+  await harness.append("x".repeat(200_000));
+  harness.exporter.start();
+  let timedOutCount = 0;
+  const goOn = (isDone: () => boolean) => () => {
+    const { clock, backend } = harness;
+    const silentCount = backend.requests.filter(isSlow).length;
+    if (silentCount > timedOutCount) {
+      timedOutCount = silentCount;
+      clock.advance(7_000);
+    } else clock.advance(clock.delaysMs.find(isRetryDelay) ?? 1);
+    return isDone();
+  };
+  await until(
+    goOn(() => harness.committedOffset === 4 && timedOutCount > 20),
+    { ...soon, what: "the others to be sent, and the last one to be tried often" },
+  );
+  const sizes = bodies(harness).map(({ length }) => length / 100_000);
+  // All five, three of them, two of them; then each alone, and the last one again and again.
+  expect(sizes.slice(0, 12)).toEqual([6, 6, 6, 3, 3, 3, 2, 2, 2, 1, 1, 1]);
+  expect(sizes.slice(12, 16)).toEqual([3, 3, 3, 1]);
+  expect(new Set(sizes.slice(16))).toEqual(new Set([2]));
+  harness.backend.answer = () => ({ status: 200 });
+  await until(
+    goOn(() => harness.committedOffset === 5),
+    { ...soon, what: "the last one to be sent" },
+  );
+  expect(await harness.metric("quartet_export_sent_items_total")).toBe(5);
 });
 
 test("when the dead letters are full the record is dropped and counted, and the rest goes on", async () => {

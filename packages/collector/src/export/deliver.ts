@@ -12,13 +12,14 @@ export interface Settlement {
   ): Promise<boolean>;
   /** The back end will never take this one. */
   deadLetter(record: JournalRecord, reason: LetterReason, message: string): Promise<boolean>;
-  /** The back end takes less at a time than this. */
+  /** The back end, or the way to it, takes less at a time than this. */
   tooLarge(sizeBytes: number): void;
 }
 
 /**
  * Sends records, halving them where the back end refuses them as too large (413) or as broken (400), until only the ones that
  * are too large or broken by themselves are left; these become dead letters. One bad record of n costs about 2 log2 n requests.
+ * A batch that does not get through in time is halved as well, down to one record, which is tried for ever.
  * False when it was stopped on the way.
  */
 export async function deliver(
@@ -32,6 +33,9 @@ export async function deliver(
       return false;
     case "accepted":
       return await settlement.accepted(records, verdict);
+    case "timed_out":
+      settlement.tooLarge(sizeOf(records));
+      return await deliverHalves(records, sender, settlement);
     case "too_large":
     case "refused":
     case "undecodable": {
@@ -39,13 +43,21 @@ export async function deliver(
       const [only] = records;
       if (records.length === 1 && only !== undefined)
         return await settlement.deadLetter(only, verdict.kind, verdict.message);
-      const middle = Math.ceil(records.length / 2);
-      return (
-        (await deliver(records.slice(0, middle), sender, settlement)) &&
-        (await deliver(records.slice(middle), sender, settlement))
-      );
+      return await deliverHalves(records, sender, settlement);
     }
   }
+}
+
+async function deliverHalves(
+  records: readonly JournalRecord[],
+  sender: Sender,
+  settlement: Settlement,
+): Promise<boolean> {
+  const middle = Math.ceil(records.length / 2);
+  return (
+    (await deliver(records.slice(0, middle), sender, settlement)) &&
+    (await deliver(records.slice(middle), sender, settlement))
+  );
 }
 
 export function sizeOf(records: readonly JournalRecord[]): number {

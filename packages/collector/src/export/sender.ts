@@ -22,6 +22,8 @@ export interface SenderSettings {
 export type Verdict =
   | (Accepted & { readonly undecodable: readonly UndecodableRecord[] })
   | { readonly kind: "too_large" | "refused" | "undecodable"; readonly message: string }
+  /** It did not get through in time, over a slow link perhaps; half of it may. Never of one record alone. */
+  | { readonly kind: "timed_out" }
   | { readonly kind: "stopped" };
 
 export type SenderState =
@@ -50,7 +52,12 @@ export interface StopSignals {
 
 class RequestTimeoutError extends Error {}
 
-type Final = Exclude<Outcome, { readonly kind: "retryable" | "paused" }> | { readonly kind: "stopped" };
+/** A hanging back end runs into this as well; then halves cost it a few requests more. */
+const timeoutCountMax = 3;
+
+type Final =
+  | Exclude<Outcome, { readonly kind: "retryable" | "paused" }>
+  | { readonly kind: "stopped" | "timed_out" };
 
 export function createSender(settings: SenderSettings, { stopping, aborting }: StopSignals): Sender {
   const { exporter, signal, backEnd, requestTimeoutMs, clock, metrics, log } = settings;
@@ -58,7 +65,9 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
   let state: SenderState = { kind: "ready" };
   let isPrepared = backEnd.prepare === undefined;
 
-  const attemptOnce = async (attempt: Shipment["attempt"]): Promise<Outcome> => {
+  const attemptOnce = async (
+    attempt: Shipment["attempt"],
+  ): Promise<{ readonly outcome: Outcome; readonly isTimeout: boolean }> => {
     const timeout = new AbortController();
     const cancelTimer = clock.setTimer(
       () => timeout.abort(new RequestTimeoutError(`no answer within ${requestTimeoutMs} ms`)),
@@ -68,7 +77,9 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
     aborting.addEventListener("abort", abort, { once: true });
     const beganMs = performance.now();
     try {
-      return await attempt(timeout.signal);
+      const outcome = await attempt(timeout.signal);
+      const isTimeout = outcome.kind === "retryable" && timeout.signal.reason instanceof RequestTimeoutError;
+      return { outcome, isTimeout };
     } finally {
       metrics.requestSeconds.observe((performance.now() - beganMs) / 1000, labels);
       cancelTimer();
@@ -103,13 +114,14 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
     for (let other = probe; other !== undefined && other !== own; other = probe) await other.promise;
   };
 
-  const persist = async (attemptIt: Shipment["attempt"]): Promise<Final> => {
+  const persist = async (attemptIt: Shipment["attempt"], canHalve: boolean): Promise<Final> => {
     let own: typeof probe;
+    let timeoutCount = 0;
     try {
       for (let attempt = 1; ; attempt += 1) {
         await turnOf(own);
         if (stopping.aborted) return { kind: "stopped" };
-        const outcome = await attemptOnce(attemptIt);
+        const { outcome, isTimeout } = await attemptOnce(attemptIt);
         if (aborting.aborted && outcome.kind === "retryable") return { kind: "stopped" };
         metrics.requests.add({ ...labels, outcome: outcome.kind });
         if (outcome.kind !== "retryable" && outcome.kind !== "paused") {
@@ -120,6 +132,8 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
         if (probe !== own) continue;
         own = probe ??= Promise.withResolvers<void>();
         await backOff(outcome, attempt);
+        timeoutCount = isTimeout ? timeoutCount + 1 : 0;
+        if (timeoutCount >= timeoutCountMax && canHalve) return { kind: "timed_out" };
       }
     } finally {
       if (own !== undefined) {
@@ -161,7 +175,7 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
     },
     async send(records) {
       if (!isPrepared) {
-        if ((await persist(prepare)).kind === "stopped") return { kind: "stopped" };
+        if ((await persist(prepare, false)).kind === "stopped") return { kind: "stopped" };
         isPrepared = true;
       }
       let shipment: Shipment;
@@ -170,7 +184,7 @@ export function createSender(settings: SenderSettings, { stopping, aborting }: S
       } catch (error) {
         return { kind: "undecodable", message: (error as Error).message };
       }
-      const final = await persist((aborted) => shipment.attempt(aborted));
+      const final = await persist((aborted) => shipment.attempt(aborted), records.length > 1);
       return final.kind === "accepted" ? { ...final, undecodable: shipment.undecodable ?? [] } : final;
     },
   };
