@@ -16,6 +16,8 @@ export interface EvictionForecast {
 
 /** The steeper growth of the two counts: an outage shows soon, and a short burst of the back end does not hide a long decline. */
 const windowsMs = [30_000, 300_000];
+/** A healthy exporter's lag jumps by a batch or two; over less time than this that would look like an outage. */
+const spanMsMin = 20_000;
 
 /** Knows nothing but what it is told, so that it can be tested without a journal. */
 export function createEvictionForecast(): EvictionForecast {
@@ -27,7 +29,7 @@ export function createEvictionForecast(): EvictionForecast {
     let growth = 0;
     for (const windowMs of windowsMs) {
       const first = samples.find(({ atMs }) => atMs >= last.atMs - windowMs)!;
-      if (first.atMs === last.atMs) continue;
+      if (last.atMs - first.atMs < spanMsMin) continue;
       growth = Math.max(growth, ((last.lagBytes - first.lagBytes) / (last.atMs - first.atMs)) * 1_000);
     }
     return growth;
