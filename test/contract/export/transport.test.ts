@@ -82,6 +82,15 @@ test("a secret that is of no use at the start is named with its key", async () =
   expect(open).toThrow(/^export\.jaeger\.auth\.bearer_token_file: Invalid character/);
 });
 
+test("a header that cannot be sent, or that the exporter sets itself, is named at the start", () => {
+  const open = (name: string, value: string) => () => openTransport({ headers: { [name]: value } });
+  expect(open("x scope", "a")).toThrow(/^export\.jaeger\.headers\.x scope: /);
+  expect(open("x-scope", "a\nb")).toThrow(/^export\.jaeger\.headers\.x-scope: /);
+  expect(open("Content-Length", "7")).toThrow(
+    "export.jaeger.headers.Content-Length: is set by the exporter itself; leave it off",
+  );
+});
+
 test("a plain request goes through the proxy as a whole address, with the proxy's user", async () => {
   await using backend = await startTestBackend();
   await using proxy = await startTestProxy({ name: "me", password: "a:b@c" });

@@ -22,6 +22,9 @@ export interface ConsumerStatus {
   readonly queuedItems: number;
 }
 
+/** Held for as long as a back end is away, by each signal of each exporter: two full batches, or more that are smaller. */
+const inHandSizeBytesMax = 8 * 1024 * 1024;
+
 /** One signal of one exporter: reads its stream, sends, commits. */
 export class ExportConsumer {
   readonly #settings: ConsumerSettings;
@@ -106,7 +109,8 @@ export class ExportConsumer {
   #readNext(): void {
     const { reader, clock, backEnd } = this.#settings;
     const batchSizeBytes = this.#batchSize.bytesAt(clock.nowMs());
-    const records = reader.read({ sizeBytesMax: batchSizeBytes * (backEnd.requestCountMax ?? 1) });
+    const wantedSizeBytes = Math.min(batchSizeBytes * (backEnd.requestCountMax ?? 1), inHandSizeBytesMax);
+    const records = reader.read({ sizeBytesMax: Math.max(batchSizeBytes, wantedSizeBytes) });
     this.#countLost(reader.lost().items);
     if (records.length === 0) this.#inHand.moveTo(reader.nextOffset);
     else this.#inHand.take(records);

@@ -1,6 +1,7 @@
 import { openAuthorization } from "./authorization.ts";
 import { createDialer } from "./dial.ts";
 import { GrpcLink, type GrpcAnswer } from "./grpc-link.ts";
+import { configuredHeaders } from "./headers.ts";
 import type { TransportSettings } from "./transport.ts";
 
 export interface GrpcCall {
@@ -29,15 +30,14 @@ export interface GrpcChannelSettings extends TransportSettings {
 /**
  * Liveness is left to TCP's keep-alive and to each call's own deadline, after which another connection is taken: servers end
  * connections that ping more often than every five minutes (gRPC, "Client-side Keepalive", too_many_pings).
- * @throws CollectorError QUARTET_CONFIG_INVALID naming the key when a secret, certificate or key is of no use at the start.
+ * @throws CollectorError QUARTET_CONFIG_INVALID naming the key when a header, secret, certificate or key is of no use at the start.
  * @see gRPC over HTTP/2
  */
 export function createGrpcChannel(settings: GrpcChannelSettings): GrpcChannel {
   const { url } = settings;
   const dialer = createDialer(settings);
   const authorization = openAuthorization(settings.auth, settings);
-  const common: Record<string, string> = {};
-  for (const [name, value] of Object.entries(settings.headers)) common[name.toLowerCase()] = value;
+  const common = configuredHeaders(settings.exporter, settings.headers);
   let link: GrpcLink | undefined;
 
   const openLink = (): GrpcLink => {

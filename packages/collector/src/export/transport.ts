@@ -9,6 +9,7 @@ import {
 import type { Duplex } from "node:stream";
 import { createDialer, portOf, type DialSettings, type Dialer } from "./dial.ts";
 import { openAuthorization, type AuthSettings } from "./authorization.ts";
+import { configuredHeaders } from "./headers.ts";
 import { proxyAuthorization } from "./tunnel.ts";
 
 export interface ExportRequest {
@@ -48,13 +49,13 @@ const responseSizeBytesMaxUsual = 64 * 1024;
 
 /**
  * HTTP/1.1 over kept connections.
- * @throws CollectorError QUARTET_CONFIG_INVALID naming the key when a secret, certificate or key is of no use at the start.
+ * @throws CollectorError QUARTET_CONFIG_INVALID naming the key when a header, secret, certificate or key is of no use at the start.
  */
 export function createHttpTransport(settings: TransportSettings): Transport {
   const dialer = createDialer(settings);
   const authorization = openAuthorization(settings.auth, settings);
-  const common: Record<string, string> = { "user-agent": "quartet-collector" };
-  for (const [name, value] of Object.entries(settings.headers)) common[name.toLowerCase()] = value;
+  const configured = configuredHeaders(settings.exporter, settings.headers);
+  const common = { "user-agent": "quartet-collector", ...configured };
   const { proxy } = dialer;
   const toProxy = proxy && proxyAuthorization(proxy);
   let pool = openPool(dialer);
