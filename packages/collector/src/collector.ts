@@ -299,11 +299,8 @@ function guardOf(
 ): { readonly tokens: () => readonly string[]; readonly tls?: () => TlsIdentity } {
   const watched = { nowMs: clock.nowMs, log };
   return {
-    tokens:
-      tokensFile === undefined
-        ? () => []
-        : openTokens({ file: tokensFile, key: `${section}.tokens_file`, ...watched }),
-    ...(tls === undefined ? {} : { tls: openTls({ files: tls, key: `${section}.tls`, ...watched }) }),
+    tokens: tokensFile === undefined ? () => [] : openTokens({ file: tokensFile, section, ...watched }),
+    ...(tls === undefined ? {} : { tls: openTls({ files: tls, section: `${section}.tls`, ...watched }) }),
   };
 }
 

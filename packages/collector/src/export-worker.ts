@@ -93,7 +93,7 @@ function openBackEnds(
 ): (signal: Signal) => BackEnd {
   const { name, type, endpoint, headers, auth, tls } = config;
   const proxy = config.proxy === undefined ? undefined : new URL(config.proxy);
-  const way = { exporter: name, headers, auth, tls, proxy, nowMs: clock.nowMs };
+  const way = { exporter: name, headers, auth, tls, proxy, nowMs: clock.nowMs, log };
   const openTransport = (): Transport => {
     const transport = createHttpTransport(way);
     stack.defer(() => transport.close());

@@ -14,6 +14,7 @@ import type {
   StreamWriter,
 } from "../../../packages/collector/src/model/index.ts";
 import {
+  createLog,
   createTelemetry,
   type Log,
   type Telemetry,
@@ -245,6 +246,7 @@ export function wayOf(settings: Partial<TransportSettings> = {}): TransportSetti
     },
     proxy: undefined,
     nowMs: Date.now,
+    log: createLog(() => undefined, Date.now),
     ...settings,
   };
 }

@@ -44,7 +44,7 @@ test("a new certificate is taken up with its key, and not before both are there"
   const [first, second] = [authority.issue("first"), authority.issue("second")];
   write(first);
   const clock = settings();
-  const identity = openTls({ files: files(), key: "receive.otlp.tls", ...clock });
+  const identity = openTls({ files: files(), section: "receive.otlp.tls", ...clock });
   const held = identity();
   expect(held.cert.toString()).toBe(first.cert);
   clock.turn();
@@ -66,14 +66,14 @@ test("a new certificate is taken up with its key, and not before both are there"
 test("files are looked at once a second at most", () => {
   write(authority.issue("first"));
   const clock = settings();
-  const identity = openTls({ files: files(), key: "receive.otlp.tls", ...clock });
+  const identity = openTls({ files: files(), section: "receive.otlp.tls", ...clock });
   const held = identity();
   write(authority.issue("second"));
   expect(identity()).toBe(held);
 });
 
 test("what is no certificate, or not the key's, is named with its key on start", () => {
-  const open = (of = files()) => openTls({ files: of, key: "receive.otlp.tls", ...settings() });
+  const open = (of = files()) => openTls({ files: of, section: "receive.otlp.tls", ...settings() });
   expect(open).toThrow(`receive.otlp.tls.cert_file: cannot read ${files().certFile}`);
   write({ cert: authority.issue("a").cert, key: authority.issue("b").key });
   expect(open).toThrow(/^receive\.otlp\.tls: .*key\.pem are no certificate with its key: .*mismatch/);
@@ -87,7 +87,7 @@ test("tokens rotate while the collector runs, and an emptied file keeps the old 
   const file = join(folder, "tokens");
   writeFileSync(file, "# the shop\none\n\n two \n");
   const clock = settings();
-  const tokens = openTokens({ file, key: "receive.otlp.tokens_file", ...clock });
+  const tokens = openTokens({ file, section: "receive.otlp", ...clock });
   expect(tokens()).toEqual(["one", "two"]);
   writeFileSync(file, "# nothing\n");
   clock.turn();

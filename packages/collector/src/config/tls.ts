@@ -1,9 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { CollectorError, type TlsIdentity } from "../model/index.ts";
+import { CollectorError, watchFiles, type TlsIdentity } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
-import { openWatched } from "./watched-files.ts";
 
 export interface TlsFiles {
   readonly certFile: string;
@@ -19,52 +17,39 @@ export interface TlsFiles {
 export function openTls(settings: {
   readonly files: TlsFiles;
   /** Such as receive.otlp.tls. */
-  readonly key: string;
+  readonly section: string;
   readonly nowMs: () => number;
   readonly log: Log;
 }): () => TlsIdentity {
   const { certFile, keyFile, clientCaFile } = settings.files;
-  const files = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
-  return openWatched({ ...settings, files, read: () => read(settings.files, settings.key) });
+  return watchFiles({
+    ...settings,
+    files: { cert_file: certFile, key_file: keyFile, client_ca_file: clientCaFile },
+    parse: ({ cert_file: cert, key_file: key, client_ca_file: clientCa }) => {
+      if (clientCa !== undefined) checkAuthority(clientCa, settings);
+      try {
+        // As a listener will, which must not fail with the next connection.
+        createSecureContext({ cert: cert!, key: key!, ...(clientCa === undefined ? {} : { ca: clientCa }) });
+      } catch (cause) {
+        const { message } = cause as Error;
+        throw new TypeError(`${certFile} and ${keyFile} are no certificate with its key: ${message}`, {
+          cause,
+        });
+      }
+      return { cert: cert!, key: key!, clientCa };
+    },
+  });
 }
 
-function read({ certFile, keyFile, clientCaFile }: TlsFiles, key: string): TlsIdentity {
-  const identity = {
-    cert: readPem(certFile, `${key}.cert_file`),
-    key: readPem(keyFile, `${key}.key_file`),
-    clientCa: clientCaFile === undefined ? undefined : readPem(clientCaFile, `${key}.client_ca_file`),
-  };
-  if (identity.clientCa !== undefined) {
-    try {
-      // The TLS library passes over what is no certificate, and would then let nobody in without saying why.
-      void new X509Certificate(identity.clientCa);
-    } catch (cause) {
-      const problem = `${clientCaFile} holds no certificate: ${(cause as Error).message}`;
-      throw new CollectorError("QUARTET_CONFIG_INVALID", `${key}.client_ca_file: ${problem}`, { cause });
-    }
-  }
+/** The TLS library passes over what is no certificate, and would then let nobody in without saying why. */
+function checkAuthority(
+  pem: Buffer,
+  { files, section }: { readonly files: TlsFiles; readonly section: string },
+): void {
   try {
-    // As a listener will, which must not fail with the next connection.
-    createSecureContext({
-      cert: identity.cert,
-      key: identity.key,
-      ...(identity.clientCa === undefined ? {} : { ca: identity.clientCa }),
-    });
+    void new X509Certificate(pem);
   } catch (cause) {
-    const problem = `${certFile} and ${keyFile} are no certificate with its key: ${(cause as Error).message}`;
-    throw new CollectorError("QUARTET_CONFIG_INVALID", `${key}: ${problem}`, { cause });
-  }
-  return identity;
-}
-
-function readPem(file: string, key: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw new CollectorError(
-      "QUARTET_CONFIG_INVALID",
-      `${key}: cannot read ${file}: ${(cause as Error).message}`,
-      { cause },
-    );
+    const problem = `${files.clientCaFile} holds no certificate: ${(cause as Error).message}`;
+    throw new CollectorError("QUARTET_CONFIG_INVALID", `${section}.client_ca_file: ${problem}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 import { validateHeaderValue } from "node:http";
-import { watchFiles } from "./watched-files.ts";
+import { watchFiles } from "../model/index.ts";
+import type { Log } from "../telemetry/index.ts";
 
 /** How an exporter shows who it is; secrets stand in files. */
 export type AuthSettings =
@@ -13,7 +14,7 @@ export type AuthSettings =
  */
 export function openAuthorization(
   auth: AuthSettings,
-  { exporter, nowMs }: { readonly exporter: string; readonly nowMs: () => number },
+  { exporter, nowMs, log }: { readonly exporter: string; readonly nowMs: () => number; readonly log: Log },
 ): () => string | undefined {
   const section = `export.${exporter}.auth`;
   switch (auth.kind) {
@@ -23,13 +24,13 @@ export function openAuthorization(
       const files = { bearer_token_file: auth.tokenFile };
       const parse = (contents: { readonly bearer_token_file?: Buffer }): string =>
         usable(`Bearer ${secretOf(contents.bearer_token_file)}`);
-      return watchFiles({ files, section, parse, nowMs });
+      return watchFiles({ files, section, parse, nowMs, log });
     }
     case "basic": {
       const files = { password_file: auth.passwordFile };
       const parse = (contents: { readonly password_file?: Buffer }): string =>
         usable(basicAuthorization(auth.username, secretOf(contents.password_file)));
-      return watchFiles({ files, section, parse, nowMs });
+      return watchFiles({ files, section, parse, nowMs, log });
     }
   }
 }

@@ -1,7 +1,8 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
+import { watchFiles } from "../model/index.ts";
+import type { Log } from "../telemetry/index.ts";
 import { openTunnel } from "./tunnel.ts";
-import { watchFiles } from "./watched-files.ts";
 
 export interface TlsSettings {
   /** The system's authorities when not given. */
@@ -20,6 +21,7 @@ export interface DialSettings {
   /** An HTTP proxy, perhaps with user and password in front of the host. */
   readonly proxy: URL | undefined;
   readonly nowMs: () => number;
+  readonly log: Log;
 }
 
 export interface DialRequest {
@@ -43,13 +45,14 @@ export interface Dialer {
 const keepAlive = { keepAlive: true, keepAliveInitialDelay: 30_000, noDelay: true };
 
 /** @throws CollectorError QUARTET_CONFIG_INVALID naming the key when a certificate or key is of no use. */
-export function createDialer({ exporter, tls, proxy, nowMs }: DialSettings): Dialer {
+export function createDialer({ exporter, tls, proxy, nowMs, log }: DialSettings): Dialer {
   const context = watchFiles({
     files: { ca_file: tls.caFile, cert_file: tls.certFile, key_file: tls.keyFile },
     section: `export.${exporter}.tls`,
     parse: ({ ca_file: ca, cert_file: cert, key_file: key }): SecureContext =>
       createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }),
     nowMs,
+    log,
   });
 
   const secure = ({ url, alpn }: DialRequest, tunnel?: Socket): Socket => {

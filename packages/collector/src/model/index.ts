@@ -89,3 +89,4 @@ export {
 } from "./series.ts";
 export { nearest } from "./nearest.ts";
 export type { TlsIdentity } from "./tls.ts";
+export { watchFiles } from "./watched-files.ts";

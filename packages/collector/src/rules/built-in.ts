@@ -17,11 +17,11 @@ groups:
           summary: "exporter {{ $labels.exporter }} ({{ $labels.signal }}) waits for you: {{ $labels.reason }}"
           description: "Nothing is dropped as long as the journal's disk budget lasts. The collector's log has the back end's words."
       - alert: QuartetExportBehind
-        expr: max by (instance, stream, consumer) (quartet_journal_lag_seconds{job="quartet",consumer=~"export[.].+"}) > 300
+        expr: max by (instance, exporter, signal) (quartet_export_lag_seconds{job="quartet"}) > 300
         for: 5m
         labels: { severity: warning }
         annotations:
-          summary: "{{ $labels.consumer }} is {{ $value | humanizeDuration }} behind"
+          summary: "exporter {{ $labels.exporter }} ({{ $labels.signal }}) is {{ $value | humanizeDuration }} behind"
           description: "The back end is down or takes less than comes in. What waits is in the journal."
       - alert: QuartetJournalNearEviction
         expr: min by (instance, stream, consumer) (quartet_journal_seconds_until_eviction{job="quartet"}) < 3600
