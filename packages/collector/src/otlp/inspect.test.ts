@@ -48,6 +48,26 @@ test("bad spans are cut out and the rest stays as it was", () => {
   expect(decodeRequest("spans", inspection.bytes)).toEqual(tracesOf(span, plainSpan));
 });
 
+test("among ordinary attributes one in another script passes, and one that is no text is found at its place", () => {
+  const attribute = (key: string, value: string | Buffer): Buffer =>
+    field(9, text(1, key), field(2, field(1, typeof value === "string" ? Buffer.from(value) : value)));
+  const long = "x".repeat(100);
+  const good = spanOf(
+    attribute("a", "1"),
+    attribute("b", "größer"),
+    attribute("c", long),
+    attribute("d", ""),
+  );
+  expect(inspectRequest("spans", good)).toMatchObject({ itemCount: 1, rejectedReason: "" });
+  const bad = spanOf(attribute("a", "1"), attribute("b", long), attribute("c", notUtf8), attribute("d", "1"));
+  check(
+    "spans",
+    bad,
+    "invalid_utf8",
+    "resourceSpans[0].scopeSpans[0].spans[0].attributes[2].value.stringValue",
+  );
+});
+
 test("lengths that shrink below 128 lose their second byte", () => {
   const long = { ...plainSpan, traceId: "", name: "x".repeat(300) };
   const { bytes } = inspectRequest("spans", encodeRequest("spans", tracesOf(long, plainSpan, long)));

@@ -157,6 +157,13 @@ export function readPlainSpan(
       case tagAttributes:
       case tagEvents:
       case tagLinks: {
+        if (checkPart !== undefined) {
+          const runEnd = passTextAttributes(bytes, position, end);
+          if (runEnd > position && isAscii(bytes, view, position, runEnd)) {
+            position = runEnd;
+            break;
+          }
+        }
         let contentStart = position + 2;
         let contentEnd = contentStart + second;
         if (second >= 0x80) {
@@ -251,6 +258,30 @@ const tagString = 0x0a;
 const tagBool = 0x10;
 const tagInt = 0x18;
 const tagDouble = 0x21;
+
+/**
+ * The end of the attributes from here on that have a short key and a short text for a value, `start` when the first one has not.
+ * What is in them is for the caller to look at, in one go: tags and lengths are below 0x80 as well.
+ */
+function passTextAttributes(bytes: Uint8Array, start: number, end: number): number {
+  let position = start;
+  while (position + 8 <= end && bytes[position] === tagAttributes) {
+    const contentEnd = position + 2 + bytes[position + 1]!;
+    const valueTag = position + 4 + bytes[position + 3]!;
+    if (
+      contentEnd > end ||
+      valueTag + 4 > contentEnd ||
+      bytes[position + 2] !== tagKey ||
+      bytes[valueTag] !== tagValue ||
+      bytes[valueTag + 2] !== tagString ||
+      valueTag + 2 + bytes[valueTag + 1]! !== contentEnd ||
+      valueTag + 4 + bytes[valueTag + 3]! !== contentEnd
+    )
+      break;
+    position = contentEnd;
+  }
+  return position;
+}
 
 /** Whether an attribute is a key in ASCII and a value that is ASCII text, a bool, an integer or a double. */
 function isPlainAttribute(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {

@@ -1,0 +1,41 @@
+/** Blocks that large bodies are put together in. One that is given back serves the next body; one that is not is garbage as any other. */
+export interface Blocks {
+  /** At least 64 KiB; what is in it is anybody's. */
+  take(sizeBytes: number): Buffer;
+  /** Gives back what `take` gave, or a part of it; nobody may look at it any more. Other buffers are passed over. */
+  give(bytes: Buffer): void;
+}
+
+const blockSizeBytesMin = 64 * 1024;
+/** A larger body is rare, and would hold memory that nobody needs again soon. */
+const blockSizeBytesMax = 4 * 1024 * 1024;
+
+/**
+ * Blocks of sizes that double. The engine would collect garbage at every hundredth body if each were allocated anew: bodies lie
+ * outside its heap, and it counts them.
+ * Bounds: at most `keptBytesMax` are kept for later.
+ */
+export function createBlocks({ keptBytesMax }: { readonly keptBytesMax: number }): Blocks {
+  const free = new Map<number, ArrayBuffer[]>();
+  const lent = new WeakSet<ArrayBufferLike>();
+  let keptBytes = 0;
+  return {
+    take(sizeBytes) {
+      if (sizeBytes > blockSizeBytesMax) return Buffer.allocUnsafeSlow(sizeBytes);
+      const blockSizeBytes = Math.max(blockSizeBytesMin, 2 ** Math.ceil(Math.log2(sizeBytes)));
+      const kept = free.get(blockSizeBytes)?.pop();
+      if (kept !== undefined) keptBytes -= blockSizeBytes;
+      // Not `new ArrayBuffer`, which would be filled with zeros.
+      const block = kept ?? (Buffer.allocUnsafeSlow(blockSizeBytes).buffer as ArrayBuffer);
+      lent.add(block);
+      return Buffer.from(block, 0, sizeBytes);
+    },
+    give({ buffer }) {
+      if (!lent.delete(buffer) || keptBytes + buffer.byteLength > keptBytesMax) return;
+      const kept = free.get(buffer.byteLength) ?? [];
+      free.set(buffer.byteLength, kept);
+      kept.push(buffer as ArrayBuffer);
+      keptBytes += buffer.byteLength;
+    },
+  };
+}
