@@ -2,6 +2,7 @@ import { finished, type Readable, type Transform } from "node:stream";
 import { createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import type { Clock } from "../model/index.ts";
 import type { Room } from "./admission.ts";
+import type { Blocks } from "./blocks.ts";
 import { Gatherer } from "./gather.ts";
 import { refuse, type Refusal } from "./outcome.ts";
 import { watchPace } from "./pace.ts";
@@ -35,6 +36,8 @@ export interface BodySettings {
   /** How many bytes there will be before decompression, as far as the first of them say; asked until it is known. */
   readonly announced: (first: Buffer) => number | undefined;
   readonly room: Room;
+  /** Where the body lies if it is large; who is done with it gives it back. */
+  readonly blocks?: Blocks;
   /** How long the body may take to arrive. */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -49,7 +52,7 @@ export function readBody(source: Readable, settings: BodySettings): Promise<Body
   const decompressor = decompressors.get(settings.encoding)?.();
   const stream = decompressor ?? source;
   return new Promise((resolve) => {
-    const gatherer = new Gatherer();
+    const gatherer = new Gatherer(settings.blocks);
     let announcedBytes: number | undefined;
     let receivedBytes = 0;
     let reservedBytes = 0;

@@ -1,3 +1,5 @@
+import type { Blocks } from "./blocks.ts";
+
 /** The first block, where nobody said how much comes. */
 const blockBytesMin = 64 * 1024;
 const blockBytesMax = 4 * 1024 * 1024;
@@ -8,11 +10,17 @@ const blockBytesMax = 4 * 1024 * 1024;
  */
 export class Gatherer {
   /** Full ones. */
-  readonly #blocks: Buffer[] = [];
+  readonly #full: Buffer[] = [];
+  readonly #blocks: Blocks | undefined;
   #block: Buffer | undefined;
   #usedBytes = 0;
   #first: Buffer | undefined;
   #sizeBytes = 0;
+
+  /** Blocks for bodies whose size was said. */
+  constructor(blocks?: Blocks) {
+    this.#blocks = blocks;
+  }
 
   get sizeBytes(): number {
     return this.#sizeBytes;
@@ -37,7 +45,7 @@ export class Gatherer {
   /** Everything in one; the gatherer is empty then. */
   take(): Buffer {
     const first = this.#first;
-    const blocks = this.#blocks.splice(0);
+    const blocks = this.#full.splice(0);
     if (this.#block !== undefined) blocks.push(this.#block.subarray(0, this.#usedBytes));
     this.#first = this.#block = undefined;
     this.#sizeBytes = 0;
@@ -53,16 +61,17 @@ export class Gatherer {
       this.#usedBytes += taken;
       rest = rest.subarray(taken);
       if (this.#usedBytes < block.length) continue;
-      this.#blocks.push(block);
+      this.#full.push(block);
       this.#block = undefined;
     }
   }
 
   #open(expectedBytes: number | undefined): Buffer {
     this.#usedBytes = 0;
-    const gathered = this.#blocks.reduce((sum, { length }) => sum + length, 0);
+    const gathered = this.#full.reduce((sum, { length }) => sum + length, 0);
     const missing = expectedBytes === undefined ? 0 : expectedBytes - gathered;
-    // Not from the pool, which a large piece would keep alive as a whole.
+    if (missing >= blockBytesMin && this.#blocks !== undefined) return this.#blocks.take(missing);
+    // Not from Node's pool, which a large piece would keep alive as a whole.
     return Buffer.allocUnsafeSlow(
       missing > 0 ? missing : Math.min(blockBytesMax, Math.max(blockBytesMin, gathered)),
     );

@@ -3,6 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Clock } from "../model/index.ts";
 import { encodeExportResponse, encodeStatus, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
 import type { Admission } from "./admission.ts";
+import { createBlocks } from "./blocks.ts";
 import { isKnownEncoding, knownEncodings, readBody, refuseTooLarge } from "./body.ts";
 import type { Cors } from "./cors.ts";
 import type { Intake } from "./intake.ts";
@@ -34,6 +35,8 @@ const signals = new Map<string, OtlpSignal>([
 ]);
 /** How long the rest of a refused request is read and thrown away, as a client that still sends may not hear the answer. */
 const drainMs = 1_000;
+/** Some fifty bodies of an SDK's usual size. */
+const keptBlocksBytesMax = 16 * 1024 * 1024;
 
 interface Answered {
   readonly outcome: Outcome;
@@ -47,6 +50,7 @@ interface Answered {
  */
 export function createHttpHandler(settings: HandlerSettings): HttpHandler {
   const { requestSizeBytesMax, requestTimeoutMs, admission, cors, intake, metrics, clock } = settings;
+  const blocks = createBlocks({ keptBytesMax: keptBlocksBytesMax });
 
   /** What the first line and the headers say already; undefined when the body is wanted. */
   function refuseEarly({ headers, method }: HttpRequest, path: string): Refusal | undefined {
@@ -94,12 +98,16 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
         sizeBytesMax: requestSizeBytesMax,
         announced: () => contentLengthOf(request.headers),
         room,
+        blocks,
         timeoutMs: requestTimeoutMs,
         clock,
       });
       if (body.kind === "refused") return { outcome: body, signal, contentType };
       admitted.spend(body.bytes.length);
-      return { outcome: await intake.accept(signal, contentType, body.bytes), signal, contentType };
+      const outcome = await intake.accept(signal, contentType, body.bytes);
+      // The journal has written it, or will not: nobody looks at it any more.
+      blocks.give(body.bytes);
+      return { outcome, signal, contentType };
     } finally {
       room.release();
     }
