@@ -44,6 +44,8 @@ export interface HistogramWrite {
 /** What one record of the `series` stream says of one series. */
 export interface SeriesWrite {
   readonly labels: Labels;
+  /** `labelsKey(labels)`, where somebody who writes the series again and again keeps it. */
+  readonly key?: string;
   readonly type: MetricType;
   readonly help: string;
   readonly unit: string;

@@ -202,7 +202,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
     cutoffMs: number,
     refuse: (reason: RefusalReason) => void,
   ): number {
-    const key = labelsKey(write.labels);
+    const key = write.key ?? labelsKey(write.labels);
     let series = byKey.get(key);
     // A label value may contain the key's separator; then the number of labels differs (see `areValid`).
     if (series !== undefined && series.labels.length !== write.labels.length) {
