@@ -5,11 +5,19 @@ import {
   openStreamReader,
   openStreamWriter,
 } from "../../../packages/collector/src/journal/index.ts";
+import type { Clock } from "../../../packages/collector/src/model/index.ts";
 import { openTempDir } from "../../support/index.ts";
+import type { JournalEngine } from "./engine.ts";
+import { testRetention } from "./retention-suite.ts";
 import { testJournal } from "./suite.ts";
 
+function testEngine(openEngine: (clock: Clock) => Promise<JournalEngine>): void {
+  testJournal(openEngine);
+  testRetention(openEngine);
+}
+
 describe("segment files", () => {
-  testJournal(async (clock) => {
+  testEngine(async (clock) => {
     const folder = await openTempDir("journal");
     const dir = folder.path;
     const shared = createJournalShared();
@@ -23,7 +31,7 @@ describe("segment files", () => {
 });
 
 describe("memory", () => {
-  testJournal(async (clock) => {
+  testEngine(async (clock) => {
     const journal = createMemoryJournal(clock);
     return {
       openWriter: async (options) => journal.openWriter(options),

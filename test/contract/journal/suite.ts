@@ -1,32 +1,10 @@
 import { expect, test } from "vitest";
-import type {
-  AccountingReader,
-  Clock,
-  JournalBatch,
-  JournalRecord,
-  Stream,
-  StreamWriter,
-} from "../../../packages/collector/src/model/index.ts";
-import type { Consumer } from "../../../packages/collector/src/journal/index.ts";
-
-export interface EngineWriterOptions {
-  readonly stream: Stream;
-  readonly sizeBytesMax?: number;
-  readonly recordSizeBytesMax?: number;
-  readonly consumers?: readonly Consumer[];
-}
-
-/** One journal under test. A writer and readers that are closed and opened again stand for a restart. */
-export interface JournalEngine extends AsyncDisposable {
-  openWriter(options: EngineWriterOptions): Promise<StreamWriter>;
-  openReader(options: { readonly stream: Stream; readonly consumer: string }): AccountingReader;
-}
+import type { Clock } from "../../../packages/collector/src/model/index.ts";
+import { batchOf, count, createStillClock, drain, nowMs, textOf, type JournalEngine } from "./engine.ts";
 
 /** What every engine of the journal owes to its users. Each test gets an engine of its own. */
 export function testJournal(openEngine: (clock: Clock) => Promise<JournalEngine>): void {
-  const nowMs = 1_800_000_000_000;
-  const clock: Clock = { nowMs: () => nowMs, setTimer: () => () => undefined };
-  const open = () => openEngine(clock);
+  const open = () => openEngine(createStillClock());
 
   test("appends at the same time get the offsets 0, 1, 2 … in the order of the calls, and are read in that order", async () => {
     await using engine = await open();
@@ -211,78 +189,62 @@ export function testJournal(openEngine: (clock: Clock) => Promise<JournalEngine>
     await writer.close();
   });
 
-  test("what derive has not read makes appends refuse when the budget is spent, until it has", async () => {
+  test("a position names stream, shard and offset; offsets have no gaps and go on after a restart", async () => {
     await using engine = await open();
-    const consumers = [{ name: "derive", kind: "state" }] as const;
-    const writer = await engine.openWriter({ stream: "spans", sizeBytesMax: 1_000_000, consumers });
-    const { accepted, refusal } = await appendUntilRefused(writer, 50_000);
-    expect(refusal).toMatchObject({ code: "QUARTET_JOURNAL_FULL" });
-    expect(refusal.retryAfterMs).toBeGreaterThanOrEqual(1_000);
-    expect(accepted).toBeGreaterThan(15);
-    expect(writer.refusal(50_000)).toMatchObject({ code: "QUARTET_JOURNAL_FULL" });
-    const reader = engine.openReader({ stream: "spans", consumer: "derive" });
-    expect(drain(reader)).toHaveLength(accepted);
-    reader.commit(accepted);
-    await untilAppended(writer, 50_000);
-    expect(writer.refusal(50_000)).toBeUndefined();
-    expect(writer.refusal(2_000_000)).toMatchObject({ code: "QUARTET_JOURNAL_FULL" });
-    expect(reader.lost()).toEqual({ records: 0, items: 0 });
+    for (let life = 0; life < 3; life += 1) {
+      const writer = await engine.openWriter({ stream: "logs" });
+      for (const index of count(4)) {
+        const position = await writer.append(batchOf("x"));
+        expect(position).toEqual({ stream: "logs", shard: 0, offset: 4 * life + index });
+      }
+      await writer.close();
+    }
+    const writer = await engine.openWriter({ stream: "logs" });
+    const reader = engine.openReader({ stream: "logs", consumer: "derive" });
+    const positions = drain(reader).map(({ position }) => position);
+    expect(positions).toEqual(count(12).map((offset) => ({ stream: "logs", shard: 0, offset })));
     reader.close();
     await writer.close();
-    expect(writer.refusal(1)).toMatchObject({ code: "QUARTET_JOURNAL_UNAVAILABLE" });
   });
 
-  test("what only a lagging exporter wants is dropped oldest first, and the exporter knows how much", async () => {
+  test("a commit in the middle of what was read keeps the sums: lag is exact after a restart, at every place", async () => {
     await using engine = await open();
-    const consumers = [
-      { name: "derive", kind: "state" },
-      { name: "export.jaeger.traces", kind: "exporter" },
-    ] as const;
-    const writer = await engine.openWriter({ stream: "spans", sizeBytesMax: 1_000_000, consumers });
-    const derive = engine.openReader({ stream: "spans", consumer: "derive" });
-    const exporter = engine.openReader({ stream: "spans", consumer: "export.jaeger.traces" });
-    for (const _ of count(60)) {
-      await writer.append({ payload: [Buffer.alloc(50_000)], itemCount: 3, receivedAtMs: nowMs });
-      drain(derive);
-      derive.commit(derive.nextOffset);
+    const writer = await engine.openWriter({ stream: "spans" });
+    for (const index of count(20)) {
+      await writer.append({ payload: [Buffer.alloc(10 * index)], itemCount: index, receivedAtMs: nowMs });
     }
-    const seen = drain(exporter);
-    const lost = exporter.lost();
-    expect(lost.records).toBeGreaterThan(30);
-    expect(lost.items).toBe(3 * lost.records);
-    expect(seen.map(({ position }) => position.offset)).toEqual(
-      count(60 - lost.records).map((index) => index + lost.records),
-    );
-    expect(derive.lost().records).toBe(0);
-    derive.close();
-    exporter.close();
+    for (const offset of [0, 7, 8, 19, 20]) {
+      const consumer = `consumer${offset}`;
+      const first = engine.openReader({ stream: "spans", consumer });
+      expect(drain(first)).toHaveLength(20);
+      first.commit(offset);
+      expect(first.lag().records).toBe(0);
+      first.close();
+      const again = engine.openReader({ stream: "spans", consumer });
+      const items = count(20).reduce((sum, index) => sum + (index >= offset ? index : 0), 0);
+      expect(again.lag()).toMatchObject({ records: 20 - offset, items, bytes: 10 * items });
+      expect(drain(again).map(({ position }) => position.offset)).toEqual(
+        count(20 - offset).map((index) => index + offset),
+      );
+      again.close();
+    }
     await writer.close();
   });
 
-  test("a record for one consumer is given to that one only, and sums and lag stay exact for all", async () => {
+  test("one append wakes all who wait, each in its own place", async () => {
     await using engine = await open();
     const writer = await engine.openWriter({ stream: "spans" });
-    await writer.append(batchOf("for all"));
-    await writer.append({ ...batchOf("again, for jaeger"), itemCount: 0, addressee: "export.jaeger.traces" });
-    await writer.append(batchOf("for all again"));
-    const jaeger = engine.openReader({ stream: "spans", consumer: "export.jaeger.traces" });
-    const derive = engine.openReader({ stream: "spans", consumer: "derive" });
-    expect(jaeger.lag()).toMatchObject({ records: 3, items: 2 });
-    expect(drain(jaeger).map(textOf)).toEqual(["for all", "again, for jaeger", "for all again"]);
-    expect(drain(derive).map(({ position }) => position.offset)).toEqual([0, 2]);
-    expect(derive.nextOffset).toBe(3);
-    for (const reader of [jaeger, derive]) {
-      expect(reader.lag()).toEqual({ records: 0, items: 0, bytes: 0, seconds: 0 });
-      expect(reader.lost()).toEqual({ records: 0, items: 0 });
-      reader.commit(3);
+    const readers = ["one", "two", "three"].map((consumer) =>
+      engine.openReader({ stream: "spans", consumer }),
+    );
+    const never = new AbortController().signal;
+    for (const text of ["a", "b"]) {
+      const woken = Promise.all(readers.map((reader) => reader.waitForMore(never)));
+      await writer.append(batchOf(text));
+      await woken;
+      for (const reader of readers) expect(drain(reader).map(textOf)).toEqual([text]);
     }
-    // Alone at the end it is nothing to the others, but passed.
-    await writer.append({ ...batchOf("last"), itemCount: 0, addressee: "export.jaeger.traces" });
-    expect(derive.read({ sizeBytesMax: 1_000 })).toEqual([]);
-    expect(derive.lag().records).toBe(0);
-    expect(drain(jaeger).map(textOf)).toEqual(["last"]);
-    jaeger.close();
-    derive.close();
+    for (const reader of readers) reader.close();
     await writer.close();
   });
 
@@ -300,46 +262,4 @@ export function testJournal(openEngine: (clock: Clock) => Promise<JournalEngine>
     expect((await next.append(batchOf("b"))).offset).toBe(1);
     await next.close();
   });
-
-  const batchOf = (text: string): JournalBatch => ({
-    payload: [Buffer.from(text)],
-    itemCount: 1,
-    receivedAtMs: nowMs,
-  });
-}
-
-function count(size: number): number[] {
-  return Array.from({ length: size }, (_, index) => index);
-}
-
-function textOf(record: JournalRecord): string {
-  return Buffer.from(record.payload).toString("utf8");
-}
-
-/** All that can be read now, copied, in reads of 10 kB. */
-function drain(reader: AccountingReader): JournalRecord[] {
-  const all: JournalRecord[] = [];
-  for (;;) {
-    const records = reader.read({ sizeBytesMax: 10_000 });
-    if (records.length === 0) return all;
-    all.push(...records.map((record) => ({ ...record, payload: Buffer.from(record.payload) })));
-  }
-}
-
-async function appendUntilRefused(
-  writer: StreamWriter,
-  sizeBytes: number,
-): Promise<{ accepted: number; refusal: { code: string; retryAfterMs: number } }> {
-  for (let accepted = 0; accepted < 1_000; accepted += 1) {
-    try {
-      await writer.append({ payload: [Buffer.alloc(sizeBytes)], itemCount: 1, receivedAtMs: 0 });
-    } catch (error) {
-      return { accepted, refusal: error as { code: string; retryAfterMs: number } };
-    }
-  }
-  throw new Error("1,000 appends were accepted: there is no budget");
-}
-
-async function untilAppended(writer: StreamWriter, sizeBytes: number): Promise<void> {
-  await writer.append({ payload: [Buffer.alloc(sizeBytes)], itemCount: 1, receivedAtMs: 0 });
 }
