@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Clock } from "../../../packages/collector/src/model/index.ts";
+import type { Clock, Stream } from "../../../packages/collector/src/model/index.ts";
 import { batchOf, count, createStillClock, drain, nowMs, textOf, type JournalEngine } from "./engine.ts";
 
 /** What every engine of the journal owes to its users. Each test gets an engine of its own. */
