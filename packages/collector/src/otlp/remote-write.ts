@@ -34,13 +34,22 @@ function countParts(
   bytes: Uint8Array,
   { version, partsMax }: { readonly version: RemoteWriteVersion; readonly partsMax: number },
 ): void {
-  const seriesField = version === 1 ? fieldTimeSeries1 : fieldTimeSeries;
+  // Neither version uses the other's number for anything else. @see io.prometheus.write.v2.Request, "reserved 1 to 3"
+  const [seriesField, otherField] =
+    version === 1 ? [fieldTimeSeries1, fieldTimeSeries] : [fieldTimeSeries, fieldTimeSeries1];
   const cursor = new WireCursor(bytes);
   let count = 0;
   try {
     while (cursor.position < bytes.length && count <= partsMax) {
       count += 1;
-      if (cursor.tag(bytes.length) !== seriesField) {
+      const field = cursor.tag(bytes.length);
+      if (field === otherField) {
+        // promtool sends 1.0 under the type of 2.0; read as such it would hold nothing, and be lost without a word.
+        cursor.fail(
+          `it is one of ${version === 1 ? 2 : 1}.0, not of ${version}.0 as the content type has it`,
+        );
+      }
+      if (field !== seriesField) {
         cursor.skip(bytes.length);
         continue;
       }
