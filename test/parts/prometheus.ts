@@ -10,6 +10,10 @@ export interface PrometheusSettings {
   readonly rules?: string | Readonly<Record<string, unknown>>;
   /** More command line flags, e.g. `--web.enable-remote-write-receiver`. */
   readonly flags?: readonly string[];
+  /** A free one when not given. */
+  readonly port?: number;
+  /** Its store, kept by the caller; an empty one of its own when not given. */
+  readonly dataDir?: string;
 }
 
 export interface StartedPrometheus extends AsyncDisposable {
@@ -20,18 +24,19 @@ export interface StartedPrometheus extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Starts Prometheus on a free loopback port with an empty store of its own; resolves when `/-/ready` answers. */
+/** Starts Prometheus on loopback; resolves when `/-/ready` answers. */
 export async function startPrometheus({
   config,
   rules,
   flags = [],
+  ...settings
 }: PrometheusSettings): Promise<StartedPrometheus> {
   const folder = await openTempDir("prometheus");
-  const port = await freePort();
+  const { port = await freePort(), dataDir = join(folder.path, "data") } = settings;
   const url = `http://127.0.0.1:${port}`;
   const whole =
     typeof config === "string" || rules === undefined ? config : { ...config, rule_files: ["rules.yaml"] };
-  await mkdir(join(folder.path, "data"));
+  await mkdir(dataDir, { recursive: true });
   await writeFile(join(folder.path, "prometheus.yml"), asText(whole));
   if (rules !== undefined) await writeFile(join(folder.path, "rules.yaml"), asText(rules));
   try {
@@ -40,7 +45,7 @@ export async function startPrometheus({
       command: partPath("prometheus"),
       args: [
         `--config.file=${join(folder.path, "prometheus.yml")}`,
-        `--storage.tsdb.path=${join(folder.path, "data")}`,
+        `--storage.tsdb.path=${dataDir}`,
         `--web.listen-address=127.0.0.1:${port}`,
         ...flags,
       ],

@@ -115,11 +115,11 @@ export async function openSeriesStream(settings: SeriesStreamSettings): Promise<
       const result = await append({ payload: [foreignMark, bytes], writes: admitted }, receivedAtMs);
       const all = new Map<string, number>(refused);
       for (const [reason, refusedCount] of result.refused) {
-        // The stream has them, and who reads it gets them.
-        if (reason === "native_histogram") continue;
         all.set(reason, (all.get(reason) ?? 0) + refusedCount);
         counts.samples -= refusedCount;
       }
+      counts.samples += result.histogramsRefused;
+      counts.histograms -= result.histogramsRefused;
       return { ...counts, refused: all };
     },
     lastTimestampMs: () => lastTimestampMs,

@@ -21,6 +21,8 @@ export { depthMax, requests, type Field, type Message, type OtlpSignal } from ".
 export { decodeSeriesBatch } from "./series-decode.ts";
 export { encodeSeriesBatch } from "./series-encode.ts";
 export { foreignMark, isForeign } from "./series-origin.ts";
+export { decodeHistogramSample } from "./series-histogram-decode.ts";
+export { encodeHistogramSample } from "./series-histogram-encode.ts";
 export { mergeSeriesBatches, type WriteCounts } from "./series-merge.ts";
 export { encodeMetadataV1 } from "./series-v1-metadata.ts";
 export { encodeWriteRequestV1 } from "./series-v1.ts";

@@ -1,6 +1,7 @@
 import type { HistogramBuckets, HistogramWrite } from "../model/index.ts";
 import { histogramFields as fields, resetHints, staleHigh, staleLow } from "./series-fields.ts";
-import { type WireCursor, wireFixed64, wireVarint } from "./wire.ts";
+import { invalidSeries } from "./series-record.ts";
+import { WireCursor, wireFixed64, wireVarint } from "./wire.ts";
 
 /** One side of zero as it stands on the wire. */
 interface Side {
@@ -98,6 +99,15 @@ export function decodeHistogram(
   };
   const counts = isFloat ? "float" : "integer";
   return { startMs, write: { timestampMs, counts, histogram, ...(isStale ? { isStale } : {}) } };
+}
+
+/** @throws CollectorError QUARTET_SERIES_INVALID */
+export function decodeHistogramSample(bytes: Uint8Array): HistogramWrite {
+  try {
+    return decodeHistogram(new WireCursor(bytes), bytes.length).write;
+  } catch (cause) {
+    throw invalidSeries(cause);
+  }
 }
 
 function unsigned(cursor: WireCursor, end: number): number {

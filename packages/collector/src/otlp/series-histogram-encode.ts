@@ -1,5 +1,5 @@
 import type { HistogramBuckets, HistogramWrite } from "../model/index.ts";
-import type { ReverseWriter } from "./reverse-writer.ts";
+import { ReverseWriter } from "./reverse-writer.ts";
 import { histogramFields as fields, resetHints, staleHigh, staleLow } from "./series-fields.ts";
 
 const resetHintNumbers = new Map(resetHints.map((hint, number) => [hint, number]));
@@ -49,6 +49,13 @@ export function writeHistogram(
   if (isFloat) writer.double(histogram.count);
   else writer.varint(histogram.count);
   writer.tag(isFloat ? fields.countFloat : fields.countInteger, isFloat ? 1 : 0);
+}
+
+/** One histogram by itself, as `decodeHistogramSample` reads it. */
+export function encodeHistogramSample(write: HistogramWrite): Buffer {
+  const writer = new ReverseWriter(256);
+  writeHistogram(writer, write, 0);
+  return writer.take();
 }
 
 function writeDoubles(writer: ReverseWriter, field: number, values: readonly number[]): void {

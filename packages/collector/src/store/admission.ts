@@ -36,20 +36,24 @@ export function admit(writes: readonly SeriesWrite[], view: AdmissionView): Admi
         refuse(reason, write.samples.length + (write.histograms?.length ?? 0));
         continue;
       }
-      if (write.samples.length > 0) isNew.add(key);
+      if (write.samples.length + (write.histograms?.length ?? 0) > 0) isNew.add(key);
     }
     const oldestMs = (lastMs ?? -Infinity) - view.outOfOrderWindowMs;
-    if (write.samples.every(({ timestampMs }) => timestampMs >= Math.max(view.cutoffMs, oldestMs))) {
+    const reasonAt = ({ timestampMs }: { readonly timestampMs: number }) => {
+      if (timestampMs < view.cutoffMs) return "too_old";
+      return timestampMs < oldestMs ? "out_of_order" : undefined;
+    };
+    const { samples, histograms = [] } = write;
+    const late = [...samples, ...histograms].map(reasonAt).filter((reason) => reason !== undefined);
+    if (late.length === 0) {
       admitted.push(write);
       continue;
     }
-    const samples = write.samples.filter(({ timestampMs }) => {
-      const isTooOld = timestampMs < view.cutoffMs;
-      if (!isTooOld && timestampMs >= oldestMs) return true;
-      refuse(isTooOld ? "too_old" : "out_of_order", 1);
-      return false;
-    });
-    if (samples.length > 0) admitted.push({ ...write, samples });
+    for (const reason of late) refuse(reason, 1);
+    if (late.length === samples.length + histograms.length) continue;
+    const isInTime = (sample: { readonly timestampMs: number }) => reasonAt(sample) === undefined;
+    const kept = { ...write, samples: samples.filter(isInTime) };
+    admitted.push(histograms.length === 0 ? kept : { ...kept, histograms: histograms.filter(isInTime) });
   }
   return { admitted: refused.size === 0 ? writes : admitted, refused };
 }

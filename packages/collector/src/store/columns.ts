@@ -1,4 +1,4 @@
-import { isStaleAt, setStaleAt } from "../model/index.ts";
+import { setStaleAt } from "../model/index.ts";
 import {
   blockBodyBytes,
   blockFloats,
@@ -99,11 +99,12 @@ export function splitBlock(views: HeadViews, block: number, empty: number): void
   Atomics.store(ints, block * blockInts + blockNext, empty);
 }
 
-/** Whether the stored sample is the same as the staged one, staleness markers told from other NaNs. */
+/** Whether the stored sample is the same as the staged one; of NaNs, the bits tell staleness markers and histograms apart. */
 export function isSameValue(views: HeadViews, block: number, index: number, sample: StagedSample): boolean {
   const at = valuesStart(block) + index;
   const stored = views.floats[at]!;
   const staged = sample.value[0]!;
   if (stored === stored || staged === staged) return stored === staged;
-  return isStaleAt(views.floats, at) === isStaleAt(sample.value, 0);
+  const bits = new Uint32Array(sample.value.buffer, sample.value.byteOffset, 2);
+  return views.ints[at * 2]! >>> 0 === bits[0] && views.ints[at * 2 + 1]! >>> 0 === bits[1];
 }

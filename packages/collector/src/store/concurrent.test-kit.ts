@@ -5,6 +5,7 @@ import { openHeadReader, type HeadHandle } from "./index.ts";
 export interface ReaderReport {
   readonly samplesSeen: number;
   readonly exemplarsSeen: number;
+  readonly histogramsSeen: number;
   readonly seriesSeen: number;
   readonly faults: readonly string[];
 }
@@ -17,20 +18,23 @@ const seen = new Set<string>();
 const everything = { startMs: -Infinity, endMs: Infinity };
 let samplesSeen = 0;
 let exemplarsSeen = 0;
+let histogramsSeen = 0;
 
 const fault = (text: string) => {
   if (faults.length < 10) faults.push(text);
 };
 
 while (Atomics.load(stopped, 0) === 0) {
-  for (const { labels, timestampsMs, values } of reader.select([], everything)) {
+  for (const { labels, timestampsMs, values, histograms } of reader.select([], everything)) {
     const name = labels[3]!;
     seen.add(name);
     let before = -Infinity;
     for (let at = 0; at < timestampsMs.length; at += 1) {
       const time = timestampsMs[at]!;
       if (time <= before) fault(`series ${name}: ${time} after ${before}`);
-      if (values[at] !== Number(name) * 1e9 + time) fault(`series ${name}: ${String(values[at])} at ${time}`);
+      const value = histograms === undefined ? values[at] : histograms[at]?.sum;
+      if (histograms !== undefined) histogramsSeen += 1;
+      if (value !== Number(name) * 1e9 + time) fault(`series ${name}: ${String(value)} at ${time}`);
       before = time;
     }
     samplesSeen += timestampsMs.length;
@@ -44,5 +48,5 @@ while (Atomics.load(stopped, 0) === 0) {
     }
   }
 }
-const report: ReaderReport = { samplesSeen, exemplarsSeen, seriesSeen: seen.size, faults };
+const report: ReaderReport = { samplesSeen, exemplarsSeen, histogramsSeen, seriesSeen: seen.size, faults };
 parentPort!.postMessage(report);

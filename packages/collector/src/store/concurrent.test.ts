@@ -1,13 +1,34 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import type { SeriesWrite } from "../model/index.ts";
+import type { HistogramWrite, SeriesWrite } from "../model/index.ts";
 import { createTelemetry } from "../telemetry/index.ts";
 import type { ReaderReport } from "./concurrent.test-kit.ts";
 import { createHead } from "./index.ts";
 
 /** The value that a sample must have, so that a reader can tell a sample of another series or a torn one. */
 const valueOf = (series: number, timestampMs: number) => series * 1e9 + timestampMs;
+
+function histogramAt(series: number, timestampMs: number): HistogramWrite {
+  const indexes = Array.from({ length: (series * timestampMs) % 30 }, (_, index) => index);
+  const counts = indexes.map((index) => index % 9);
+  const count = counts.reduce((sum, one) => sum + one, 0);
+  return {
+    timestampMs,
+    counts: "integer",
+    histogram: {
+      counterResetHint: "unknown",
+      schema: 8,
+      zeroThreshold: 0,
+      zeroCount: 0,
+      count,
+      sum: valueOf(series, timestampMs),
+      positive: { indexes, counts },
+      negative: { indexes: [], counts: [] },
+      customValues: [],
+    },
+  };
+}
 
 test("readers in other threads see only whole, ordered samples of the right series while blocks, slots and logs are recycled", async () => {
   const clock = { ms: 1, nowMs: () => clock.ms, setTimer: () => () => {} };
@@ -34,12 +55,15 @@ test("readers in other threads see only whole, ordered samples of the right seri
     help: "",
     unit: "",
     startTimestampMs: 0,
-    samples: [{ timestampMs, value: valueOf(series, timestampMs) }],
+    // Every tenth series has histograms, whose sizes differ.
+    ...(series % 10 === 0
+      ? { samples: [], histograms: [histogramAt(series, timestampMs)] }
+      : { samples: [{ timestampMs, value: valueOf(series, timestampMs) }] }),
     exemplars: [{ labels: ["trace_id", String(series)], value: valueOf(series, timestampMs), timestampMs }],
   });
   // Three seconds, or longer on a busy machine: until the catalogue has been written anew at least once.
   const generation = () => new Int32Array(head.handle().control)[0]!;
-  const [enoughAtMs, endAtMs] = [Date.now() + 3_000, Date.now() + 20_000];
+  const [enoughAtMs, endAtMs] = [Date.now() + 3_000, Date.now() + 60_000];
   const isEnough = () => Date.now() > endAtMs || (Date.now() > enoughAtMs && generation() > 0);
   let stored = 0;
   for (let round = 0; !isEnough(); round += 1) {
@@ -61,8 +85,9 @@ test("readers in other threads see only whole, ordered samples of the right seri
     expect(result.faults).toEqual([]);
     expect(result.samplesSeen).toBeGreaterThan(10_000);
     expect(result.exemplarsSeen).toBeGreaterThan(0);
+    expect(result.histogramsSeen).toBeGreaterThan(100);
     // Readers outlive several generations of series.
     expect(result.seriesSeen).toBeGreaterThan(150);
   }
   expect(generation()).toBeGreaterThan(0);
-}, 30_000);
+}, 90_000);

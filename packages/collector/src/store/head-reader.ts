@@ -4,6 +4,7 @@ import {
   type Exemplar,
   type Labels,
   type Matcher,
+  type NativeHistogram,
   type Queryable,
   type SeriesSamples,
   type TimeRange,
@@ -12,11 +13,13 @@ import { createCatalogueReader } from "./catalogue-reader.ts";
 import type { CatalogueSeries } from "./catalogue-writer.ts";
 import { lowerBound, nextBlock, sampleCount, timesStart, valuesStart } from "./columns.ts";
 import { readExemplars } from "./exemplars.ts";
+import { readHistogram } from "./histograms.ts";
 import {
   blockFormat,
   blockInts,
   formatExemplars,
   formatFloatColumns,
+  formatMixedColumns,
   HeadViews,
   slotFirstBlock,
   slotFirstExemplarBlock,
@@ -26,6 +29,7 @@ import {
 import { gone, readGuarded } from "./seqlock.ts";
 
 const stepsBetweenLooks = 256;
+const isExemplars = (format: number) => format === formatExemplars;
 
 /**
  * Reads the head of the store in any thread, while its writer goes on in another.
@@ -42,16 +46,24 @@ export function openHeadReader(handle: HeadHandle): Queryable {
   /** Pieces of the chain that lie in the range: block, from, to. Kept between calls, so that a query allocates only its result. */
   const pieces: number[] = [];
 
-  /** Follows a chain of one format. A chain in change may lead anywhere, even in a circle, so it looks up now and then. */
+  /** Whether one of the pieces may refer to histograms. */
+  let isMixed = false;
+  const isColumns = (format: number) => format === formatFloatColumns || format === formatMixedColumns;
+
+  /** Follows a chain of one kind. A chain in change may lead anywhere, even in a circle, so it looks up now and then. */
   function eachBlock(
-    chain: { readonly slot: number; readonly firstField: number; readonly format: number },
+    chain: {
+      readonly slot: number;
+      readonly firstField: number;
+      readonly isFormat: (format: number) => boolean;
+    },
     isCurrent: () => boolean,
     visit: (block: number) => boolean,
   ): void {
     let block = Atomics.load(views.slots, chain.slot * slotInts + chain.firstField);
     for (let steps = 1; block > 0; steps += 1) {
       if (block >= views.blockCount) views.refresh();
-      if (block >= views.blockCount || views.ints[block * blockInts + blockFormat] !== chain.format) return;
+      if (block >= views.blockCount || !chain.isFormat(views.ints[block * blockInts + blockFormat]!)) return;
       if (steps % stepsBetweenLooks === 0 && !isCurrent()) return;
       if (!visit(block)) return;
       block = nextBlock(views, block);
@@ -61,7 +73,8 @@ export function openHeadReader(handle: HeadHandle): Queryable {
   function findPieces(slot: number, range: TimeRange, isCurrent: () => boolean): number {
     let total = 0;
     pieces.length = 0;
-    eachBlock({ slot, firstField: slotFirstBlock, format: formatFloatColumns }, isCurrent, (block) => {
+    isMixed = false;
+    eachBlock({ slot, firstField: slotFirstBlock, isFormat: isColumns }, isCurrent, (block) => {
       const count = sampleCount(views, block);
       if (count === 0) return true;
       const start = timesStart(block);
@@ -72,6 +85,7 @@ export function openHeadReader(handle: HeadHandle): Queryable {
       if (to < count && views.floats[start + to] === range.endMs) to += 1;
       if (to > from) {
         pieces.push(block, from, to);
+        isMixed ||= views.ints[block * blockInts + blockFormat] === formatMixedColumns;
         total += to - from;
       }
       return true;
@@ -97,9 +111,14 @@ export function openHeadReader(handle: HeadHandle): Queryable {
         values.set(views.floats.subarray(valuesStart(block) + from, valuesStart(block) + to), at);
         at += to - from;
       }
-      return { labels, timestampsMs, values };
+      const samples = { labels, timestampsMs, values };
+      return isMixed ? { ...samples, histograms: histogramsOf(values) } : samples;
     });
     return read === gone ? undefined : read;
+  }
+
+  function histogramsOf(values: Float64Array): (NativeHistogram | undefined)[] {
+    return Array.from(values, (_, index) => readHistogram(views, values, index));
   }
 
   function hasSample({ slot, generation }: CatalogueSeries, range: TimeRange): boolean {
@@ -139,7 +158,7 @@ export function openHeadReader(handle: HeadHandle): Queryable {
       return index.match(matchers).flatMap(({ slot, generation, labels }) => {
         const read = readGuarded(views, slot, generation, (isCurrent) => {
           const exemplars: Exemplar[] = [];
-          const chain = { slot, firstField: slotFirstExemplarBlock, format: formatExemplars };
+          const chain = { slot, firstField: slotFirstExemplarBlock, isFormat: isExemplars };
           eachBlock(chain, isCurrent, (block) => {
             exemplars.push(...readExemplars(views, block, range));
             return true;

@@ -1,9 +1,11 @@
 import {
+  histogramsEqual,
   labelsKey,
   labelValue,
   metricFamilyName,
   metricNameLabel,
   type Clock,
+  type HistogramWrite,
   type Labels,
   type Queryable,
   type SeriesWrite,
@@ -12,9 +14,10 @@ import type { Telemetry } from "../telemetry/index.ts";
 import { admit, type Admission } from "./admission.ts";
 import { createArena } from "./arena.ts";
 import { createCatalogueWriter } from "./catalogue-writer.ts";
-import { createChainWriter } from "./chain.ts";
+import { createChainWriter, type SampleOutcome } from "./chain.ts";
 import { stageValue, type StagedSample } from "./columns.ts";
 import { createExemplarWriter } from "./exemplars.ts";
+import { createHistogramWriter, readHistogram, referredBlock } from "./histograms.ts";
 import { openHeadReader } from "./head-reader.ts";
 import {
   createHandle,
@@ -34,7 +37,7 @@ export type RefusalReason =
   | "series_limit" // `seriesMax` series are there already
   | "invalid_labels" // names out of order, twice, or an empty name or value
   | "invalid_timestamp" // not a whole number of milliseconds
-  | "native_histogram" // the head keeps floats only
+  | "histogram_too_large" // a native histogram of more than 16 KiB
   | "duplicate" // another value at the same time
   | "out_of_order" // older than the series' last sample by more than the window
   | "too_old" // older than the retention
@@ -58,6 +61,8 @@ export interface IngestResult {
   readonly touched: readonly Labels[];
   readonly samplesStored: number;
   readonly refused: ReadonlyMap<RefusalReason, number>;
+  /** How many of those refused were native histograms. */
+  readonly histogramsRefused: number;
 }
 
 export interface HeadWriter {
@@ -105,6 +110,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
   const arena = createArena(views);
   const chains = createChainWriter(views, arena, { outOfOrderWindowMs });
   const exemplarChains = createExemplarWriter(views, arena);
+  const histograms = createHistogramWriter(views, arena);
   const byKey = new Map<string, HeadSeries>();
   const bySlot: (HeadSeries | undefined)[] = [];
   const freeSlots: number[] = [];
@@ -170,6 +176,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
     changeGuarded(views, slot, () => {
       chains.clear(slot);
       exemplarChains.clear(slot);
+      histograms.clear(slot);
       Atomics.add(views.slots, slot * slotInts + slotGeneration, 1);
     });
     views.slotsAsFloats[slot * slotFloats + slotStartFloat] = 0;
@@ -193,46 +200,77 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
       const series = bySlot[sweepSlot];
       if (series === undefined) continue;
       if (chains.lastMs(sweepSlot) < cutoffMs) dropSeries(series);
-      else chains.trim(sweepSlot, cutoffMs);
+      else if (chains.trim(sweepSlot, cutoffMs)) trimHistograms(sweepSlot);
     }
+  }
+
+  function trimHistograms(slot: number): void {
+    const referred = new Set<number>();
+    chains.eachReference(slot, (at) => referred.add(referredBlock(views.floats, at)));
+    histograms.trim(slot, (block) => referred.has(block));
+  }
+
+  function storeHistogram(slot: number, write: HistogramWrite): SampleOutcome | "histogram_too_large" {
+    const { timestampMs, histogram, isStale } = write;
+    staged.timestampMs = timestampMs;
+    if (isStale === true) {
+      stageValue(staged, Number.NaN, true);
+      return chains.write(slot, staged);
+    }
+    const at = chains.find(slot, timestampMs);
+    if (at >= 0) {
+      const there = readHistogram(views, views.floats, at);
+      return there !== undefined && histogramsEqual(there, histogram) ? "present" : "duplicate";
+    }
+    if (timestampMs < chains.lastMs(slot) - outOfOrderWindowMs) return "out_of_order";
+    // That nothing was reset is true of what the sender saw, and we may have missed some of it.
+    const hint = histogram.counterResetHint === "not_reset" ? "unknown" : histogram.counterResetHint;
+    const known = { ...write, histogram: { ...histogram, counterResetHint: hint } };
+    const outcome = histograms.stage(slot, known, staged);
+    if (outcome === "too_large") return "histogram_too_large";
+    return outcome === "staged" ? chains.writeReference(slot, staged) : outcome;
   }
 
   function ingestSeries(
     write: SeriesWrite,
     cutoffMs: number,
-    refuse: (reason: RefusalReason) => void,
+    refuse: (reason: RefusalReason, isHistogram: boolean) => void,
   ): number {
     const key = write.key ?? labelsKey(write.labels);
     let series = byKey.get(key);
     // A label value may contain the key's separator; then the number of labels differs (see `areValid`).
     if (series !== undefined && series.labels.length !== write.labels.length) {
-      for (const _ of write.samples) refuse("invalid_labels");
+      for (const _ of write.samples) refuse("invalid_labels", false);
+      for (const _ of write.histograms ?? []) refuse("invalid_labels", true);
       return 0;
     }
     let stored = 0;
-    for (const _ of write.histograms ?? []) refuse("native_histogram");
-    for (const { timestampMs, value, isStale } of write.samples) {
-      if (!Number.isSafeInteger(timestampMs)) {
-        refuse("invalid_timestamp");
-        continue;
-      }
-      if (timestampMs < cutoffMs) {
-        refuse("too_old");
-        continue;
-      }
-      if (series === undefined) {
+    /** The series that a sample of this time goes into; undefined when it is refused. */
+    const seriesAt = (timestampMs: number, isHistogram: boolean): HeadSeries | undefined => {
+      if (!Number.isSafeInteger(timestampMs)) refuse("invalid_timestamp", isHistogram);
+      else if (timestampMs < cutoffMs) refuse("too_old", isHistogram);
+      else if (series !== undefined) return series;
+      else {
         const added = addSeries(key, write.labels);
-        if (typeof added === "string") {
-          refuse(added);
-          continue;
-        }
-        series = added;
+        if (typeof added !== "string") return (series = added);
+        refuse(added, isHistogram);
       }
+      return undefined;
+    };
+    const settle = (outcome: SampleOutcome | "histogram_too_large", isHistogram: boolean): void => {
+      if (outcome === "stored") stored += 1;
+      else if (outcome !== "present") refuse(outcome, isHistogram);
+    };
+    for (const { timestampMs, value, isStale } of write.samples) {
+      const into = seriesAt(timestampMs, false);
+      if (into === undefined) continue;
       staged.timestampMs = timestampMs;
       stageValue(staged, value, isStale === true);
-      const outcome = chains.write(series.slot, staged);
-      if (outcome === "stored") stored += 1;
-      else if (outcome !== "present") refuse(outcome);
+      settle(chains.write(into.slot, staged), false);
+    }
+    for (const histogram of write.histograms ?? []) {
+      const into = seriesAt(histogram.timestampMs, true);
+      if (into !== undefined) settle(storeHistogram(into.slot, histogram), true);
     }
     if (series === undefined) return stored;
     // A sender of remote write 1.0 tells it later than the samples.
@@ -277,7 +315,11 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
     ingest(writes) {
       const nowMs = clock.nowMs();
       const refused = new Map<RefusalReason, number>();
-      const refuse = (reason: RefusalReason) => refused.set(reason, (refused.get(reason) ?? 0) + 1);
+      let histogramsRefused = 0;
+      const refuse = (reason: RefusalReason, isHistogram: boolean) => {
+        refused.set(reason, (refused.get(reason) ?? 0) + 1);
+        if (isHistogram) histogramsRefused += 1;
+      };
       const touched: Labels[] = [];
       let samplesStored = 0;
       for (const write of writes) {
@@ -288,7 +330,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
       sweep(nowMs);
       storedTotal.add({}, samplesStored);
       for (const [reason, count] of refused) refusedTotal.add({ reason }, count);
-      return { touched, samplesStored, refused };
+      return { touched, samplesStored, refused, histogramsRefused };
     },
   };
 }

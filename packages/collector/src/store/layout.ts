@@ -4,7 +4,7 @@
  * Three areas besides a page of counters, each a growable SharedArrayBuffer:
  *
  *   slots      one per live series: where its chains of blocks begin and end, and a version that guards them
- *   arena      blocks of one size, chained per series; what a block holds is its format's business (blocks.ts, exemplars.ts)
+ *   arena      blocks of one size, chained per series; what a block holds is its format's business (columns.ts, exemplars.ts, histograms.ts)
  *   catalogue  two append-only logs of label sets, one in use, the other for the next compaction (catalogue-*.ts)
  *
  * Appending needs no lock: the writer fills in data, then publishes a length with Atomics.store. Everything else
@@ -54,6 +54,10 @@ export const blockFormat = 2;
 /** Which codec reads the body. */
 export const formatFloatColumns = 1;
 export const formatExemplars = 2;
+/** Bytes of native histograms. */
+export const formatHistograms = 3;
+/** Float columns in which some values refer to native histograms. */
+export const formatMixedColumns = 4;
 
 /**
  * Typed views of the shared areas. The views have a fixed length and are made anew after a growth: views that follow
