@@ -2,7 +2,7 @@ import { type JournalRecord, type Stream } from "../model/index.ts";
 import { kindOfName, readCursor, writeCursor } from "./cursor.ts";
 import { nodeFiles, type JournalFiles } from "./files.ts";
 import { listSegments, segmentPath } from "./layout.ts";
-import { openSegmentScan, type SegmentScan } from "./scan.ts";
+import { openIfThere } from "./scan.ts";
 
 export interface ReadSegmentsOptions {
   /** The data directory. */
@@ -43,15 +43,6 @@ export function* readSegments(options: ReadSegmentsOptions): Generator<JournalRe
     } finally {
       scan.close();
     }
-  }
-}
-
-function openIfThere(settings: Parameters<typeof openSegmentScan>[0]): SegmentScan | undefined {
-  try {
-    return openSegmentScan(settings);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
   }
 }
 

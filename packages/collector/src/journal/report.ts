@@ -2,7 +2,7 @@ import { streams, type Stream } from "../model/index.ts";
 import { kindOfName, listCursors, readCursor, type ConsumerKind } from "./cursor.ts";
 import { nodeFiles, type JournalFiles } from "./files.ts";
 import { listSegments, segmentPath } from "./layout.ts";
-import { openSegmentScan } from "./scan.ts";
+import { openIfThere } from "./scan.ts";
 
 /** What the files of a journal say, without a writer. */
 export interface StreamReport {
@@ -44,7 +44,8 @@ export function reportJournal(dir: string, files: JournalFiles = nodeFiles): rea
     let end: End = { offset: 0, items: 0, bytes: 0 };
     for (const baseOffset of bases) {
       const path = segmentPath(dir, stream, baseOffset);
-      const scan = openSegmentScan({ files, path, stream, baseOffset });
+      const scan = openIfThere({ files, path, stream, baseOffset });
+      if (scan === undefined) continue;
       if (scan.header?.isCompressed === true) compressedCount += 1;
       sizeBytes += files.sizeBytes(path) ?? 0;
       if (baseOffset === bases.at(-1)) {

@@ -219,3 +219,13 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
     close: () => files.close(fd),
   };
 }
+
+/** As `openSegmentScan`; undefined when the segment was deleted meanwhile. */
+export function openIfThere(settings: ScanSettings): SegmentScan | undefined {
+  try {
+    return openSegmentScan(settings);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
