@@ -4,7 +4,14 @@ import { createSelfSeries } from "./self-series.ts";
 import { createTelemetry } from "./telemetry.ts";
 
 const valueOf = (writes: readonly SeriesWrite[], wanted: Record<string, string>) =>
-  writes.find(({ labels }) => JSON.stringify(labelsToRecord(labels)) === JSON.stringify(wanted))?.samples[0];
+  samplesOf(writes, wanted).at(-1);
+
+function samplesOf(writes: readonly SeriesWrite[], wanted: Record<string, string>) {
+  const write = writes.find(
+    ({ labels }) => JSON.stringify(labelsToRecord(labels)) === JSON.stringify(wanted),
+  );
+  return write?.samples ?? [];
+}
 
 test("the metrics of all threads become one set of series with the target's labels", async () => {
   const threads = [createTelemetry(), createTelemetry()];
@@ -45,4 +52,31 @@ test("a series that is gone ends once with a staleness marker", async () => {
   });
   const third = await series.sample([await telemetry.snapshot()], 3_000);
   expect(third).toHaveLength(1);
+});
+
+test("a counter that appears at once above zero begins at zero one round earlier, so that its first increase is seen", async () => {
+  const telemetry = createTelemetry();
+  const dropped = telemetry.counter({ name: "dropped_total", help: "Dropped.", labelNames: ["reason"] });
+  telemetry.observedGauge({ name: "lag", help: "Lag." }, (set) => set(7));
+  const series = createSelfSeries({}, 500);
+  const sampleAt = async (timestampMs: number) =>
+    await series.sample([await telemetry.snapshot()], timestampMs);
+
+  dropped.add({ reason: "full" }, 2);
+  const first = await sampleAt(1_000);
+  expect(samplesOf(first, { __name__: "dropped_total", reason: "full" })).toEqual([
+    { timestampMs: 500, value: 0 },
+    { timestampMs: 1_000, value: 2 },
+  ]);
+  expect(samplesOf(first, { __name__: "lag" })).toEqual([{ timestampMs: 1_000, value: 7 }]);
+
+  dropped.add({ reason: "late" }, 3);
+  const second = await sampleAt(2_000);
+  expect(samplesOf(second, { __name__: "dropped_total", reason: "late" })).toEqual([
+    { timestampMs: 1_000, value: 0 },
+    { timestampMs: 2_000, value: 3 },
+  ]);
+  expect(samplesOf(second, { __name__: "dropped_total", reason: "full" })).toEqual([
+    { timestampMs: 2_000, value: 2 },
+  ]);
 });

@@ -10,7 +10,10 @@ import type { TelemetrySnapshot } from "./telemetry.ts";
 
 /** The collector's own metrics as series. */
 export interface SelfSeries {
-  /** One sample of every metric of all threads, and an end for each series that was there the last time and is not now. */
+  /**
+   * One sample of every metric of all threads, a zero one round earlier for each counter that is new, and an end for each series
+   * that was there the last time and is not now.
+   */
   sample(snapshots: readonly TelemetrySnapshot[], timestampMs: number): Promise<readonly SeriesWrite[]>;
 }
 
@@ -35,6 +38,7 @@ const metricTypes: readonly MetricType[] = ["counter", "gauge", "histogram", "su
  */
 export function createSelfSeries(target: Readonly<Record<string, string>>, startedAtMs: number): SelfSeries {
   let before = new Map<string, SeriesWrite>();
+  let beforeMs = startedAtMs;
   return {
     async sample(snapshots, timestampMs) {
       const merged = AggregatorRegistry.aggregate([...snapshots]);
@@ -51,11 +55,16 @@ export function createSelfSeries(target: Readonly<Record<string, string>>, start
             samples: [{ timestampMs, value }],
             exemplars: [],
           };
-          now.set(labelsKey(write.labels), write);
+          const key = labelsKey(write.labels);
+          const isBorn = type !== "gauge" && value > 0 && beforeMs < timestampMs && !before.has(key);
+          // From one sample `increase` sees nothing: what happens only once would never be alerted on.
+          const birth = isBorn ? [{ timestampMs: beforeMs, value: 0 }] : [];
+          now.set(key, { ...write, samples: [...birth, ...write.samples] });
         }
       }
       const ended = [...before].filter(([key]) => !now.has(key)).map(([, write]) => write);
       before = now;
+      beforeMs = timestampMs;
       return [
         ...now.values(),
         // Without its end a gauge of a state that has passed would stand for five minutes more.
