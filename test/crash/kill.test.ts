@@ -47,7 +47,7 @@ test(
       for (let kill = 1; kill <= killCount; kill += 1) {
         const acknowledged = senders.acknowledged().length;
         // At a random point: while it catches up with the journal, between two snapshots, in the middle of a sync.
-        await sleep(random() * 800);
+        await sleep(random() * 1_500);
         // A kill before anything was acknowledged would prove nothing.
         await until(() => senders.acknowledged().length > acknowledged, {
           deadlineMs: 30_000,
