@@ -2,7 +2,7 @@ import { createBulkEncoder } from "../packages/collector/src/export/elasticsearc
 import { decodeRequest, encodeRequest } from "../packages/collector/src/otlp/index.ts";
 
 // CPU microseconds a log record of turning OTLP into bulk requests: 512 records of about 420 bytes with 6 attributes.
-// Run: node --conditions=quartet-source bench/elasticsearch.ts
+// Run: npm run bench:elasticsearch
 
 const recordCount = 512;
 const attributes = [
