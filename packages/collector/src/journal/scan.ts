@@ -179,23 +179,23 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
             break;
           }
           const payload = block.subarray(start + recordHeaderSizeBytes, end);
-          const nameSizeBytes = fields.isAddressed ? 1 + payload[0]! : 0;
           records.push({
             position: { stream, shard: 0, offset: fields.offset },
             receivedAtMs: fields.receivedAtMs,
             itemCount: fields.itemCount,
-            payload: payload.subarray(nameSizeBytes),
-            addressee: fields.isAddressed ? payload.toString("latin1", 1, nameSizeBytes) : undefined,
+            ...(fields.isAddressed ? splitAddressed(payload) : { payload, addressee: undefined }),
             sizeBytes: payload.length,
           });
           start = end;
-          whole = block.subarray(0, end);
           position = blockStart + end;
           offset = fields.offset + 1;
           itemsBefore += fields.itemCount;
           bytesBefore += fields.payloadSizeBytes;
         }
-        if (records.length > 0) break;
+        if (records.length > 0) {
+          whole = block.subarray(0, start);
+          break;
+        }
         if (isBroken) {
           const next = findRecord(byteEnd);
           brokenSizeBytes += next - position;
@@ -218,6 +218,12 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
     },
     close: () => files.close(fd),
   };
+}
+
+/** The name of the addressee stands before what was handed in. */
+function splitAddressed(bytes: Buffer): { readonly payload: Buffer; readonly addressee: string } {
+  const end = 1 + (bytes[0] ?? 0);
+  return { payload: bytes.subarray(end), addressee: bytes.toString("latin1", 1, end) };
 }
 
 /** As `openSegmentScan`; undefined when the segment was deleted meanwhile. */
