@@ -1,4 +1,4 @@
-// Prepares the real parts of tests: builds missing Go programs into a cache, fetches those for the JVM, finds (under CI as root:
+// Prepares the real parts of tests: builds missing Go programs into a cache, fetches those for the JVM and Python, finds (under CI as root:
 // installs) the browser.
 // Runs under Node 20 before node_modules exist. By hand: node test/parts/build.mjs [NAME…]
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -11,6 +11,7 @@ import {
   chromiumInstall,
   goPartNames,
   isMavenPart,
+  isPythonPart,
   jdkMissing,
   locateChromium,
   locateJdk,
@@ -18,9 +19,11 @@ import {
   mavenPartNames,
   missingReason,
   partsDir,
+  pythonPartNames,
 } from "./catalogue.mjs";
 import { killCommands, runCommand } from "./command.mjs";
 import { fetchMavenPart } from "./fetch-maven.mjs";
+import { installPythonPart } from "./install-python.mjs";
 import { takeLock } from "./lock.mjs";
 
 const installDeadlineMs = 10 * 60_000;
@@ -29,8 +32,7 @@ const waitLogIntervalMs = 30_000;
 
 /**
  * @typedef {import("./catalogue.mjs").PartName} PartName
- * @typedef {import("./catalogue.mjs").GoPartName} GoPartName
- * @typedef {import("./catalogue.mjs").MavenPartName} MavenPartName
+ * @typedef {import("./catalogue.mjs").MadePartName} MadePartName
  * @typedef {{ name: PartName, version: string, state: "cached" | "built" | "missing", durationMs: number, reason?: string }} PreparedPart
  */
 
@@ -44,7 +46,7 @@ export async function prepareParts({ log = console.log, env = process.env, names
   const isWanted = (/** @type {string} */ name) =>
     names === undefined || names.length === 0 || names.includes(name);
   // What is fetched in seconds comes first.
-  const wanted = [...mavenPartNames, ...goPartNames].filter(isWanted);
+  const wanted = [...mavenPartNames, ...pythonPartNames, ...goPartNames].filter(isWanted);
   /** @type {PreparedPart[]} */
   const prepared = [];
   /** @param {PreparedPart} part */
@@ -52,7 +54,7 @@ export async function prepareParts({ log = console.log, env = process.env, names
     prepared.push(part);
     log(progressLine(part));
   };
-  const isBuilt = (/** @type {GoPartName | MavenPartName} */ name) => existsSync(locatePart(name, env).path);
+  const isBuilt = (/** @type {MadePartName} */ name) => existsSync(locatePart(name, env).path);
 
   for (const name of wanted.filter(isBuilt)) report(cached(name, env));
   const unbuilt = wanted.filter((name) => !isBuilt(name));
@@ -69,7 +71,7 @@ export async function prepareParts({ log = console.log, env = process.env, names
 }
 
 /**
- * @param {readonly (GoPartName | MavenPartName)[]} all
+ * @param {readonly (MadePartName)[]} all
  * @param {{ log: (line: string) => void, env: NodeJS.ProcessEnv, report: (part: PreparedPart) => void }} settings
  */
 async function buildUnderLock(all, { log, env, report }) {
@@ -119,14 +121,14 @@ async function buildUnderLock(all, { log, env, report }) {
 
 /**
  * Asks once for each kind of tool; the function that comes back says why a part cannot be made here.
- * @param {readonly (GoPartName | MavenPartName)[]} names
+ * @param {readonly (MadePartName)[]} names
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<(name: GoPartName | MavenPartName) => string | undefined>}
+ * @returns {Promise<(name: MadePartName) => string | undefined>}
  */
 async function lackingTools(names, env) {
   const isThere = async (/** @type {string} */ command, /** @type {readonly string[]} */ args) =>
     (await runCommand(command, args, { env, deadlineMs: 60_000 })).kind === "done";
-  const isGoWanted = names.some((name) => !isMavenPart(name));
+  const isGoWanted = names.some((name) => !isMavenPart(name) && !isPythonPart(name));
   const goMissing =
     isGoWanted && !(await isThere("go", ["env", "GOVERSION"]))
       ? "Go is not installed (https://go.dev/dl), or go is not on the PATH"
@@ -135,39 +137,47 @@ async function lackingTools(names, env) {
     names.some(isMavenPart) && !(await isThere("mvn", ["--version"]))
       ? "Maven is not installed (https://maven.apache.org), or mvn is not on the PATH"
       : undefined;
+  const pythonMissing =
+    names.some(isPythonPart) && !(await isThere("python3", ["-m", "pip", "--version"]))
+      ? "Python is not installed (https://www.python.org), or python3 is not on the PATH, or it has no pip"
+      : undefined;
   return (name) => {
+    if (isPythonPart(name)) return pythonMissing;
     if (!isMavenPart(name)) return goMissing;
     return mavenMissing ?? (locateJdk(env) === undefined ? jdkMissing : undefined);
   };
 }
 
 /**
- * @param {GoPartName | MavenPartName} name
+ * @param {MadePartName} name
  * @param {{ work: string, log: (line: string) => void, env: NodeJS.ProcessEnv }} settings
  * @returns {Promise<PreparedPart>}
  */
 async function makePart(name, { work, log, env }) {
   const { version } = locatePart(name, env);
-  const verb = isMavenPart(name) ? "fetching" : "building";
+  const verb = isMavenPart(name) || isPythonPart(name) ? "fetching" : "building";
   log(`${label(name, version)} ${verb}`);
   const onLife = (/** @type {number} */ ranMs) =>
     log(`${label(name, version)} still ${verb}, ${seconds(ranMs)}`);
   const beganMs = performance.now();
-  const outcome = isMavenPart(name)
-    ? await fetchMavenPart(name, { work, env, onLife })
-    : await buildGoPart(name, { work, env, onLife });
+  const settings = { work, env, onLife };
+  const outcome = isPythonPart(name)
+    ? await installPythonPart(name, settings)
+    : isMavenPart(name)
+      ? await fetchMavenPart(name, settings)
+      : await buildGoPart(name, settings);
   const durationMs = performance.now() - beganMs;
   if (outcome.kind === "failed")
     return { name, version, state: "missing", durationMs, reason: outcome.reason };
   return { name, version, state: "built", durationMs };
 }
 
-/** @param {GoPartName | MavenPartName} name @param {NodeJS.ProcessEnv} env @param {string} reason @returns {PreparedPart} */
+/** @param {MadePartName} name @param {NodeJS.ProcessEnv} env @param {string} reason @returns {PreparedPart} */
 function missing(name, env, reason) {
   return { name, version: locatePart(name, env).version, state: "missing", durationMs: 0, reason };
 }
 
-/** @param {GoPartName | MavenPartName} name @param {NodeJS.ProcessEnv} env @returns {PreparedPart} */
+/** @param {MadePartName} name @param {NodeJS.ProcessEnv} env @returns {PreparedPart} */
 function cached(name, env) {
   return { name, version: locatePart(name, env).version, state: "cached", durationMs: 0 };
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { openTempDir, runProcess, startProcess, until, type TempDir } from "../support/index.ts";
 import { prepareParts } from "./build.mjs";
-import { goPartNames, locatePart, mavenPartNames, missingReason } from "./catalogue.mjs";
+import { goPartNames, locatePart, mavenPartNames, missingReason, pythonPartNames } from "./catalogue.mjs";
 
 const script = fileURLToPath(new URL("./build.mjs", import.meta.url));
 
@@ -39,7 +39,7 @@ ${build}
 const program = `printf '#!/bin/sh\\necho whole\\n' > "$out"; chmod +x "$out"`;
 
 describe.skipIf(process.platform === "win32")("preparing the parts", () => {
-  test("without go and mvn every part of theirs is missing with that reason, and nothing throws", async () => {
+  test("without go, mvn and python3 every part of theirs is missing with that reason, and nothing throws", async () => {
     await using folder = await openTempDir("parts");
     const lines: string[] = [];
     const env = {
@@ -49,13 +49,14 @@ describe.skipIf(process.platform === "win32")("preparing the parts", () => {
     };
     const parts = await prepareParts({ env, log: (line) => lines.push(line) });
     expect(parts.map(({ name, state }) => [name, state])).toEqual([
-      ...[...mavenPartNames, ...goPartNames].map((name) => [name, "missing"]),
+      ...[...mavenPartNames, ...pythonPartNames, ...goPartNames].map((name) => [name, "missing"]),
       ["chromium", "cached"],
     ]);
     expect(lines).toHaveLength(parts.length);
     expect(lines.find((line) => line.startsWith("etcd v3."))).toMatch(/missing: Go is not installed/);
     expect(missingReason("etcd", env)).toMatch(/Go is not installed/);
     expect(missingReason("opensearch", env)).toMatch(/Maven is not installed/);
+    expect(missingReason("python-client", env)).toMatch(/Python is not installed/);
   });
 
   test("a part is built once: the second run finds it, under a changed HOME as well", async () => {

@@ -34,6 +34,12 @@ export const goParts = /** @satisfies {Record<string, GoPart>} */ ({
     modulePath: "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen",
     command: "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen",
   },
+  "go-client": {
+    folder: "go-client",
+    modulePath: "go.opentelemetry.io/otel",
+    command: ".",
+    sources: ["main.go"],
+  },
   // In place of the builder's generated program: our own main.go names the same factories in a page.
   otelcol: {
     folder: "otelcol",
@@ -117,12 +123,33 @@ export const mavenParts = /** @satisfies {Record<string, MavenPart>} */ ({
   },
 });
 
+/**
+ * @typedef {object} PythonPart
+ * @property {string} folder   the folder here that holds the program and requirements.txt (pip-compile --generate-hashes)
+ * @property {string} package  whose version is the part's version
+ * @property {string} program  runs with the packages beside it
+ */
+
+/** Programs for Python with the packages that they need. */
+export const pythonParts = /** @satisfies {Record<string, PythonPart>} */ ({
+  "python-client": { folder: "python-client", package: "opentelemetry-sdk", program: "client.py" },
+});
+
 /** @typedef {keyof typeof goParts} GoPartName */
 /** @typedef {keyof typeof mavenParts} MavenPartName */
-/** @typedef {GoPartName | MavenPartName | "chromium"} PartName */
+/** @typedef {keyof typeof pythonParts} PythonPartName */
+/** @typedef {GoPartName | MavenPartName | PythonPartName} MadePartName */
+/** @typedef {MadePartName | "chromium"} PartName */
 
 export const goPartNames = /** @type {readonly GoPartName[]} */ (Object.keys(goParts));
 export const mavenPartNames = /** @type {readonly MavenPartName[]} */ (Object.keys(mavenParts));
+
+export const pythonPartNames = /** @type {readonly PythonPartName[]} */ (Object.keys(pythonParts));
+
+/** @param {string} name @returns {name is PythonPartName} */
+export function isPythonPart(name) {
+  return Object.hasOwn(pythonParts, name);
+}
 
 /** @param {string} name @returns {name is MavenPartName} */
 export function isMavenPart(name) {
@@ -157,12 +184,32 @@ export function partsDir(env = process.env) {
 /**
  * Where a part lies: its program at `path` inside `dir`, a folder of the cache of which one version is one.
  * `reason` is a file beside it, holding why the last build or download failed.
- * @param {GoPartName | MavenPartName} name
+ * @param {MadePartName} name
  * @param {NodeJS.ProcessEnv} [env]
  * @returns {{ version: string, dir: string, path: string, reason: string }}
  */
 export function locatePart(name, env = process.env) {
+  if (isPythonPart(name)) return locatePythonPart(name, env);
   return isMavenPart(name) ? locateMavenPart(name, env) : locateGoPart(name, env);
+}
+
+/** `DIR/NAME@VERSION-HASH`, HASH covering the program and its requirements. @param {PythonPartName} name @param {NodeJS.ProcessEnv} env */
+export function locatePythonPart(name, env = process.env) {
+  const { folder, program, package: packageName } = pythonParts[name];
+  const sourceDir = join(fileURLToPath(new URL(".", import.meta.url)), folder);
+  const requirements = readFileSync(join(sourceDir, "requirements.txt"), "utf8");
+  const line = requirements.split("\n").find((text) => text.startsWith(`${packageName}==`)) ?? "";
+  const version = line.split("==")[1]?.split(" ")[0] ?? "";
+  const hash = createHash("sha256");
+  for (const text of [
+    requirements,
+    readFileSync(join(sourceDir, program), "utf8"),
+    process.platform,
+    process.arch,
+  ])
+    hash.update(text).update("\0");
+  const dir = join(partsDir(env), `${name}@${version}-${hash.digest("hex").slice(0, 10)}`);
+  return { version, sourceDir, dir, path: join(dir, program), reason: `${dir}.missing` };
 }
 
 /** `DIR/NAME@VERSION-HASH`, HASH being the zip's own. @param {MavenPartName} name @param {NodeJS.ProcessEnv} env */

@@ -1,3 +1,4 @@
+export { runSdkClient, type SdkClientName } from "./clients.ts";
 export { launchBrowser } from "./chromium.ts";
 export { clusterParts, startCluster } from "./cluster.ts";
 export type { ClusterSettings, StartedCluster } from "./cluster.ts";
