@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { describeWithParts, telemetrygen } from "../parts/index.ts";
 import { until } from "../support/index.ts";
+import { countJournaled } from "./journal-items.ts";
 import { callsKey, countCalls, journaledSpans } from "./journal-spans.ts";
 import { startCollector } from "./quartet.ts";
 
@@ -9,11 +10,13 @@ const tracesPerWorker = 400;
 /** A parent and, unless told otherwise, one child. */
 const spanCount = workerCount * tracesPerWorker * 2;
 
+const protocols: readonly [name: string, flags: readonly string[]][] = [
+  ["HTTP", ["--otlp-http"]],
+  ["gRPC", []],
+];
+
 describeWithParts("telemetrygen", ["telemetrygen"], () => {
-  test.each([
-    ["HTTP", ["--otlp-http"]],
-    ["gRPC", []],
-  ])(
+  test.each(protocols)(
     `its ${spanCount} spans over %s are counted exactly, in the journal and in the RED counters`,
     async (_name, flags) => {
       await using collector = await startCollector();
@@ -47,6 +50,39 @@ describeWithParts("telemetrygen", ["telemetrygen"], () => {
       expect(
         await collector.query(`sum(traces_span_metrics_calls_total{status_code="STATUS_CODE_ERROR"})`),
       ).toEqual([{ labels: {}, value: spanCount }]);
+    },
+  );
+
+  test.each(protocols)(
+    "its log records and data points over %s are all in the journal",
+    async (_name, flags) => {
+      await using collector = await startCollector();
+      const generate = async (kind: "logs" | "metrics", count: number) => {
+        const { code, stderr } = await telemetrygen([
+          kind,
+          ...flags,
+          "--otlp-insecure",
+          `--otlp-endpoint=${new URL(collector.otlpUrl).host}`,
+          `--workers=${workerCount}`,
+          `--${kind}=${count}`,
+          "--rate=0",
+          "--service=generated",
+        ]);
+        expect({ code, stderr }).toMatchObject({ code: 0 });
+      };
+      await generate("logs", 150);
+      await generate("metrics", 120);
+      const exactly = (count: number) => ({ decoded: count, counted: count });
+      expect(countJournaled(collector.dataDir, "logs")).toEqual(exactly(workerCount * 150));
+      expect(countJournaled(collector.dataDir, "metrics")).toEqual(exactly(workerCount * 120));
+      await until(
+        async () => {
+          const records = await collector.query(`sum(log_records_total{service_name="generated"})`);
+          expect(records).toEqual([{ labels: {}, value: workerCount * 150 }]);
+          return true;
+        },
+        { deadlineMs: 60_000, what: "the log counters to equal the journal" },
+      );
     },
   );
 });
