@@ -154,9 +154,14 @@ export function alertSeries({ alerts }: RuntimeRule, slotMs: number): Element[] 
 function writeSeries(runtime: RuntimeRule, series: readonly Element[], atMs: number): SeriesWrite[] {
   const current = new Map<string, Labels>();
   const writes: SeriesWrite[] = [];
-  for (const { labels, value } of series) {
+  for (const { labels, value, histogram } of series) {
     current.set(labelsKey(labels), labels);
-    writes.push(toWrite(labels, { timestampMs: atMs, value }));
+    const write = toWrite(labels, { timestampMs: atMs, value });
+    writes.push(
+      histogram === undefined
+        ? write
+        : { ...write, samples: [], histograms: [{ timestampMs: atMs, counts: "float", histogram }] },
+    );
   }
   for (const [key, labels] of runtime.previousSeries) {
     if (!current.has(key)) writes.push(toWrite(labels, { timestampMs: atMs, value: 0, isStale: true }));

@@ -4,6 +4,7 @@ import {
   labelsToRecord,
   metricNameLabel,
   type Labels,
+  type NativeHistogram,
   type Queryable,
 } from "../model/index.ts";
 import { evaluateInstant, parseExpression, type Expression } from "../promql/index.ts";
@@ -17,6 +18,8 @@ import { mapOf } from "./template/value.ts";
 export interface Element {
   readonly labels: Labels;
   readonly value: number;
+  /** Instead of the value, for a recording rule. */
+  readonly histogram?: NativeHistogram;
 }
 
 /** Evaluates an expression at one time. @throws CollectorError with a code of promql, or a plain one when it gives no vector. */
@@ -32,6 +35,7 @@ export function createEvaluateAt(queryable: Queryable, nowMs: () => number): Eva
           labels,
           // Prometheus' alerts have the value 0 where the element is a histogram.
           value: histogram === undefined ? number : 0,
+          ...(histogram === undefined ? {} : { histogram }),
         }));
       case "scalar":
         return [{ labels: [], value: value.value }];
@@ -118,7 +122,7 @@ function queryForTemplate(evaluate: EvaluateAt, text: string, atMs: number): rea
  */
 export function recordSeries(rule: RecordingRule, elements: readonly Element[]): readonly Element[] {
   const keys = new Set<string>();
-  return elements.map(({ labels, value }) => {
+  return elements.map(({ labels, ...element }) => {
     const full = { ...labelsToRecord(labels), [metricNameLabel]: rule.name, ...rule.labels };
     const flat = labelsFromRecord(full);
     const key = labelsKey(flat);
@@ -126,6 +130,6 @@ export function recordSeries(rule: RecordingRule, elements: readonly Element[]):
       throw new RuleProblem("vector contains metrics with the same labelset after applying rule labels");
     }
     keys.add(key);
-    return { labels: flat, value };
+    return { ...element, labels: flat };
   });
 }
