@@ -27,7 +27,7 @@ const nobody = { uid: 65_534, gid: 65_534 };
 const user = process.getuid?.() === 0 ? nobody : undefined;
 
 /** 20 s on two idle cores, minutes where other suites have them. */
-const startDeadlineMs = 240_000;
+const startDeadlineMs = 480_000;
 
 /** A life of minutes: the second compiler and a concurrent collector cost more than they give. */
 const javaOptions = "-Xms1g -Xmx1g -XX:-AlwaysPreTouch -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC";

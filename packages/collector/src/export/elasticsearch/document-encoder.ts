@@ -154,6 +154,10 @@ function lastNumber(cursor: WireCursor, messages: readonly Range[], wanted: numb
 
 /** The uint32 whose tag was read: of a longer varint the lower 32 bits. */
 export function uint32(cursor: WireCursor, end: number): number {
+  const { position } = cursor;
+  const value = cursor.varint(end);
+  if (value <= 0xffff_ffff) return value;
+  cursor.position = position;
   return Number(BigInt.asUintN(32, cursor.bigVarint(end)));
 }
 

@@ -70,7 +70,7 @@ export class LogDocument {
     }
     if (starts[fieldSeverityNumber]! >= 0) {
       cursor.position = starts[fieldSeverityNumber]!;
-      writeInt32(json, keySeverityNumber, Number(BigInt.asIntN(32, cursor.bigVarint(end))));
+      writeInt32(json, keySeverityNumber, uint32(cursor, end) | 0);
     }
     writeId(parts, keyTraceId, { start: starts[fieldTraceId]!, end: ends[fieldTraceId]! });
     writeId(parts, keySpanId, { start: starts[fieldSpanId]!, end: ends[fieldSpanId]! });

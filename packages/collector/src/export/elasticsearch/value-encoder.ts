@@ -78,7 +78,8 @@ export class ValueEncoder {
     const kind = this.readKind(start, end);
     const json = this.#json;
     const { bytes, view } = this.#cursor;
-    const [from, to] = [this.#valueStart, this.#valueEnd];
+    const from = this.#valueStart;
+    const to = this.#valueEnd;
     switch (kind) {
       case stringValue:
         json.text(bytes, from, to);
@@ -178,7 +179,8 @@ export class ValueEncoder {
         if (field !== wanted || cursor.wireType !== wireBytes) continue;
         const after = cursor.position;
         this.#readKeyValue(cursor.start, cursor.end);
-        const [keyStart, keyEnd] = [this.#keyStart, this.#keyEnd];
+        const keyStart = this.#keyStart;
+        const keyEnd = this.#keyEnd;
         const keyCount = this.#keyStarts.length - base;
         if (keyCount === comparedKeyCountMax) seen ??= this.#keysFrom(base);
         const isLeftOut =
