@@ -46,6 +46,8 @@ export async function startQuartet(
     name: "quartet",
     command: process.execPath,
     args: [
+      // As the launcher and the image do.
+      "--max-semi-space-size=2",
       ...(profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]),
       main,
       `--config=${config}`,

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import {
   createApi,
@@ -54,8 +55,14 @@ export interface Collector {
 }
 
 type Signal = "spans" | "logs" | "metrics";
+type ThreadName = "evaluate" | "query" | "export";
 
 const signals: readonly Signal[] = ["spans", "logs", "metrics"];
+/**
+ * How much of short life a thread may have before it is collected, three times the engine's half space. The engine's own 192 MiB
+ * is memory for nothing: what lives short here is small, and what lives long must move out of there all the same.
+ */
+const youngGenerationSizeMb: Readonly<Record<ThreadName, number>> = { evaluate: 24, query: 24, export: 6 };
 const receiveStopDeadlineMs = 3_000;
 /** A worker that is still at it this long after the stop began is ended. */
 const workersStopDeadlineMs = 8_000;
@@ -78,7 +85,9 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     },
     (set) => set(Math.max(0, clock.nowMs() - Date.now()) / 1_000),
   );
-  const threads: Record<string, Remote> = {};
+  const threads: Partial<Record<ThreadName, Remote>> = {};
+  /** undefined until there is something to ask. */
+  let startQuery: (() => Remote) | undefined;
   let isReady = false;
   let push: PushEndpoints | undefined;
   /** Set when the stop begins. */
@@ -88,21 +97,29 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   starting.defer(() => lock.release());
   const shared = createJournalShared();
 
+  // A flag of the process that gives the main thread less (as the launcher and the image do) is not meant for the workers, which have limits of their own.
+  setFlagsFromString("--max-semi-space-size=0");
   /** A thread that only reads has nothing to put in order: asking it would mean to wait for the query that it is at. */
-  const startThread = (name: string, data: unknown, { onlyReads = false } = {}): Remote => {
+  const startThread = (
+    name: ThreadName,
+    data: unknown,
+    { onlyReads = false, stack = starting as AsyncDisposableStack } = {},
+  ): Remote => {
+    if (stack.disposed) throw new Error(`the ${name} thread is wanted while the collector stops`);
     // In dist the file beside this one ends in .js.
     const file = new URL(
       `./${name}-worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`,
       import.meta.url,
     );
-    const worker = new Worker(file, { workerData: data, name });
+    const resourceLimits = { maxYoungGenerationSizeMb: youngGenerationSizeMb[name] };
+    const worker = new Worker(file, { workerData: data, name, resourceLimits });
     let isStopping = false;
     const remote = connectThread(worker);
     worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
     worker.on("exit", (code) => {
       if (!isStopping) fail(new Error(`the ${name} thread ended with code ${code}`));
     });
-    starting.defer(async () => {
+    stack.defer(async () => {
       isStopping = true;
       workersDeadline ??= AbortSignal.timeout(workersStopDeadlineMs);
       try {
@@ -120,7 +137,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
 
   /** The metrics of every thread. */
   const snapshots = async (): Promise<readonly TelemetrySnapshot[]> => {
-    const remotes = [threads["evaluate"], threads["export"]].filter((thread) => thread !== undefined);
+    const remotes = [threads.evaluate, threads.export].filter((thread) => thread !== undefined);
     const others = await Promise.all(remotes.map((thread) => thread.call<TelemetrySnapshot>("metrics")));
     return [await telemetry.snapshot(), ...others];
   };
@@ -131,7 +148,11 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     ...guardOf("api", config.api, { clock, log }),
     answer: async (endpoint, parameters, leaving) => {
       try {
-        return await answer(threads, { endpoint, parameters, signal: leaving });
+        if (threads.evaluate === undefined || startQuery === undefined)
+          return failure("unavailable", "the collector is starting");
+        const start = startQuery;
+        const asked = { evaluate: threads.evaluate, query: () => threads.query ?? start() };
+        return await answer(asked, { endpoint, parameters, signal: leaving });
       } catch (error) {
         if (workersDeadline === undefined) throw error;
         return failure("unavailable", "the collector is stopping");
@@ -181,15 +202,14 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     externalUrl,
   } satisfies EvaluateWorkerData);
   const { head } = await before(signal, evaluate.call<{ head: HeadHandle }>("start"));
-  startThread(
-    "query",
-    {
-      head,
-      dataDir,
-      evaluationIntervalMs: config.rules.evaluationIntervalMs,
-    } satisfies QueryWorkerData,
-    { onlyReads: true },
-  );
+  const whenAsked = starting.use(new AsyncDisposableStack());
+  const { evaluationIntervalMs } = config.rules;
+  /** Most of the time nobody asks, and a thread takes memory. */
+  startQuery = () =>
+    startThread("query", { head, dataDir, evaluationIntervalMs } satisfies QueryWorkerData, {
+      onlyReads: true,
+      stack: whenAsked,
+    });
   if (config.export.length > 0) {
     const exporting = startThread("export", {
       exporters: config.export,
@@ -306,13 +326,11 @@ function guardOf(
 
 /** Sends a question to the thread that has the data. */
 async function answer(
-  threads: Readonly<Record<string, Remote>>,
+  threads: { readonly evaluate: Remote; readonly query: () => Remote },
   question: { readonly endpoint: Endpoint; readonly parameters: Parameters; readonly signal: AbortSignal },
 ): Promise<Answer> {
   const { endpoint, parameters, signal } = question;
   const { query, evaluate } = threads;
-  if (query === undefined || evaluate === undefined)
-    return failure("unavailable", "the collector is starting");
   switch (endpoint) {
     case "rules":
       return success(JSON.stringify({ groups: await evaluate.call("groups") }));
@@ -332,6 +350,6 @@ async function answer(
     case "series":
     case "metadata":
     case "trace":
-      return await query.call<Answer>(endpoint, parameters, { signal });
+      return await query().call<Answer>(endpoint, parameters, { signal });
   }
 }
