@@ -1,3 +1,4 @@
+import { labelsFromRecord, type Exemplar } from "../model/index.ts";
 import { decodeRequest } from "../otlp/index.ts";
 import type { ExponentialHistogram } from "./exponential.ts";
 import type { PushedMetrics } from "./pushed-metrics.ts";
@@ -18,15 +19,22 @@ interface AnyValue {
   readonly arrayValue?: { readonly values?: readonly AnyValue[] };
   readonly kvlistValue?: { readonly values?: readonly Attribute[] };
 }
+interface NumberValue {
+  readonly asDouble?: number;
+  readonly asInt?: string;
+}
+interface PointExemplar extends NumberValue {
+  readonly timeUnixNano?: string;
+  readonly traceId?: string;
+  readonly spanId?: string;
+}
 interface Point {
   readonly attributes?: readonly Attribute[];
   readonly startTimeUnixNano?: string;
   readonly flags?: number;
+  readonly exemplars?: readonly PointExemplar[];
 }
-interface NumberPoint extends Point {
-  readonly asDouble?: number;
-  readonly asInt?: string;
-}
+interface NumberPoint extends Point, NumberValue {}
 interface HistogramPoint extends Point {
   readonly count?: string;
   readonly sum?: number;
@@ -157,8 +165,9 @@ function sourceOf(attributes: readonly (readonly [string, string])[]): PushSourc
   return { service, instance, labels };
 }
 
-function pointOf({ attributes, startTimeUnixNano, flags = 0 }: Point): PushedPoint {
+function pointOf({ attributes, startTimeUnixNano, flags = 0, exemplars = [] }: Point): PushedPoint {
   return {
+    exemplars: exemplars.flatMap(exemplarOf),
     attributes: pairsOf(attributes),
     startMs: Math.floor(Number(startTimeUnixNano ?? 0) / 1e6),
     isGone: flags % 2 === flagNoValue,
@@ -169,7 +178,14 @@ function denseOf({ offset = 0, bucketCounts = [] }: Buckets = {}): ExponentialHi
   return { offset, counts: bucketCounts.map(Number) };
 }
 
-function numberOf({ asDouble, asInt }: NumberPoint): number {
+/** Of the attributes that a point does not have, only the trace is kept: OpenMetrics allows 128 characters. */
+function exemplarOf({ timeUnixNano = "0", traceId = "", spanId = "", ...value }: PointExemplar): Exemplar[] {
+  if (traceId === "") return [];
+  const labels = labelsFromRecord({ span_id: spanId, trace_id: traceId });
+  return [{ labels, value: numberOf(value), timestampMs: Math.floor(Number(timeUnixNano) / 1e6) }];
+}
+
+function numberOf({ asDouble, asInt }: NumberValue): number {
   return asDouble ?? Number(asInt ?? 0);
 }
 

@@ -44,6 +44,7 @@ const point = (more: Partial<PushedPoint> = {}): PushedPoint => ({
   attributes: [],
   startMs: 0,
   isGone: false,
+  exemplars: [],
   ...more,
 });
 
@@ -255,4 +256,24 @@ test("a source's new target_info takes the place of the last one", () => {
     "target_info{instance=i1,job=shop,pod=a} 11001:stale",
     "target_info{instance=i1,job=shop,pod=b} 11001:1",
   ]);
+});
+
+test("a pushed exemplar stands at the bucket that its value falls into, the newest first", () => {
+  const { pushed, table } = setup();
+  const exemplar = (value: number, timestampMs: number) => ({
+    labels: ["trace_id", `${value}`],
+    value,
+    timestampMs,
+  });
+  const exemplars = [exemplar(0.2, 1), exemplar(0.3, 2), exemplar(7, 3)];
+  const histogram = { count: 6, sum: 12.5, bounds: [0.5, 1], counts: [1, 2, 3] };
+  pushed.histogram(source, metric("latency"), point({ exemplars }), histogram);
+  pushed.exponential(source, metric("took"), point({ exemplars }), exponential([5]));
+  pushed.number(source, "sum", metric("hits"), point({ exemplars }), 3);
+  pushed.number(source, "gauge", metric("heat"), point({ exemplars }), 3);
+  const found = table.collectGrid(10_000).flatMap(({ labels, exemplars: [one] }) => {
+    const { __name__: name, le = "" } = labelsToRecord(labels);
+    return one === undefined ? [] : [`${name}${le} ${one.value}`];
+  });
+  expect(found.sort()).toEqual(["hits_total 7", "latency_bucket+Inf 7", "latency_bucket0.5 0.3", "took 7"]);
 });

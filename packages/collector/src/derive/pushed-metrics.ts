@@ -83,6 +83,7 @@ interface Row {
 }
 
 const overflowsMax = 1_000;
+const anyValue = [-Infinity, Infinity] as const;
 
 export function createPushedMetrics({
   table,
@@ -178,6 +179,8 @@ export function createPushedMetrics({
     readonly value: number;
     readonly histogram?: NativeHistogram;
     readonly isCounter: boolean;
+    /** The series has those of the point's exemplars whose value lies above the first and up to the second. */
+    readonly exemplarsWithin?: readonly [number, number];
   }): void {
     const { labels, family, source, metric, point, value, histogram, isCounter } = one;
     const isDelta = metric.temporality === "delta";
@@ -212,6 +215,11 @@ export function createPushedMetrics({
       row.value = isDelta ? row.value + value : value;
       table.set(row.id, row.value);
     }
+    if (one.exemplarsWithin === undefined) return;
+    const [above, upTo] = one.exemplarsWithin;
+    // Ascending by time mostly; one a step is kept, so the newest goes first.
+    const newest = point.exemplars.findLast((exemplar) => exemplar.value > above && exemplar.value <= upTo);
+    if (newest !== undefined) table.setExemplar(row.id, newest);
   }
 
   function originOf(isCounter: boolean, isDelta: boolean, startMs: number): Origin {
@@ -238,7 +246,8 @@ export function createPushedMetrics({
         const labels = labelsOf(name, source, point);
         // A gauge has no temporality; whatever its field says must not make it a sum.
         const shown = kind === "gauge" ? { ...metric, temporality: "cumulative" as const } : metric;
-        put({ labels, family, source, metric: shown, point, value, isCounter });
+        const exemplars = isCounter ? { exemplarsWithin: anyValue } : {};
+        put({ labels, family, source, metric: shown, point, value, isCounter, ...exemplars });
       }
     },
     histogram(source, metric, point, { count, sum, bounds, counts }) {
@@ -251,7 +260,9 @@ export function createPushedMetrics({
         cumulative += bucketCount;
         const le = boundText(bounds[index] ?? Infinity);
         const value = le === "+Inf" ? count : cumulative;
-        put({ ...shared, labels: labelsOf(`${name}_bucket`, source, point, { le }), value });
+        const exemplarsWithin = [bounds[index - 1] ?? -Infinity, bounds[index] ?? Infinity] as const;
+        const labels = labelsOf(`${name}_bucket`, source, point, { le });
+        put({ ...shared, labels, value, exemplarsWithin });
       }
       if (counts.length === 0) {
         put({ ...shared, labels: labelsOf(`${name}_bucket`, source, point, { le: "+Inf" }), value: count });
@@ -266,7 +277,8 @@ export function createPushedMetrics({
       const histogram = toNativeHistogram(exponential);
       if (typeof histogram === "string") return skipped(`histogram_${histogram}`);
       const labels = labelsOf(name, source, point);
-      put({ labels, family, source, metric, point, value: 0, histogram, isCounter: true });
+      const shared = { labels, family, source, metric, point, histogram, isCounter: true };
+      put({ ...shared, value: 0, exemplarsWithin: anyValue });
     },
     summary(source, metric, point, { count, sum, quantiles }) {
       const { name, family } = named(metric, "summary", "summary");
@@ -288,7 +300,7 @@ export function createPushedMetrics({
         temporality: "cumulative",
         isMonotonic: false,
       } as const;
-      const point = { attributes, startMs: 0, isGone: false };
+      const point = { attributes, startMs: 0, isGone: false, exemplars: [] };
       const labels = labelsOf("target_info", source, point);
       const [owner, key] = [sourceKey(source), labelsKey(labels)];
       const before = targetInfos.get(owner);

@@ -1,3 +1,5 @@
+import type { Exemplar } from "../model/index.ts";
+
 /** Who sends. */
 export interface PushSource {
   readonly service: string;
@@ -21,6 +23,8 @@ export interface PushedPoint {
   readonly startMs: number;
   /** The source says that there is no value any more. */
   readonly isGone: boolean;
+  /** Those that name a trace. */
+  readonly exemplars: readonly Exemplar[];
 }
 
 export interface PushedHistogram {
