@@ -143,7 +143,7 @@ test("any bytes, any document and any labels are read or refused with our own er
 });
 
 test("labels of any length are read in linear time", () => {
-  const startMs = performance.now();
+  const before = process.cpuUsage();
   for (const hostile of [
     'a="'.padEnd(200_000, "\\"),
     " ".repeat(200_000),
@@ -151,5 +151,5 @@ test("labels of any length are read in linear time", () => {
     'a="",'.repeat(40_000),
   ])
     isTaken(() => parseStreamLabels(`{${hostile}}`));
-  expect(performance.now() - startMs).toBeLessThan(5_000);
+  expect(process.cpuUsage(before).user / 1_000).toBeLessThan(3_000);
 });

@@ -59,7 +59,7 @@ test("a block with any bytes changed or cut off gives content within the limit o
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
     return Math.floor((state / 2 ** 32) * bound);
   };
-  for (let round = 0; round < 5_000; round += 1) {
+  for (let round = 0; round < 1_000; round += 1) {
     const mutant = Buffer.from(block.subarray(0, random(4) === 0 ? random(block.length) : block.length));
     for (let change = random(4); change > 0 && mutant.length > 0; change -= 1)
       mutant[random(mutant.length)] = random(256);

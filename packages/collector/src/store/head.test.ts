@@ -297,3 +297,42 @@ test("a reader follows series that come and go, through compactions of the catal
   // 6,000 series of some 100 bytes have passed through; the log was compacted on the way.
   expect(new Int32Array(head.handle().control)[0]).toBeGreaterThan(1);
 });
+
+test("a metric whose type is told later than its first sample is described then", () => {
+  const { head } = setup();
+  const unknown = { type: "unknown" } as const;
+  head.ingest([series({ __name__: "a_total" }, [[1_000, 1]], unknown)]);
+  expect(head.metadata().size).toBe(0);
+  head.ingest([series({ __name__: "a_total" }, [[2_000, 2]], { help: "How many." })]);
+  head.ingest([series({ __name__: "a_total" }, [[3_000, 3]], unknown)]);
+  expect(head.metadata().get("a_total")).toEqual({ type: "counter", help: "How many.", unit: "" });
+});
+
+test("what a batch would have refused is told beforehand, and nothing has changed", () => {
+  const { head, clock } = setup({ seriesMax: 2, outOfOrderWindowMs: 100 });
+  clock.ms = 10_000_000;
+  const nowMs = clock.ms;
+  head.ingest([series({ __name__: "known" }, [[nowMs, 1]])]);
+  const good = series({ __name__: "new" }, [[nowMs, 1]]);
+  const batch = [
+    series({ __name__: "known" }, [
+      [nowMs - 4_000_000, 1],
+      [nowMs - 101, 1],
+      [nowMs - 100, 1],
+    ]),
+    good,
+    good,
+    series({ __name__: "over" }, [[nowMs, 1]]),
+    { ...series({}, [[nowMs, 1]]), labels: ["b", "1", "a", "2"] },
+  ];
+  const { admitted, refused } = head.admit(batch);
+  expect(Object.fromEntries(refused)).toEqual({
+    too_old: 1,
+    out_of_order: 1,
+    series_limit: 1,
+    invalid_labels: 1,
+  });
+  expect(admitted).toEqual([series({ __name__: "known" }, [[nowMs - 100, 1]]), good, good]);
+  expect(head.admit([good]).admitted).toEqual([good]);
+  expect(head.series([], everything)).toHaveLength(1);
+});
