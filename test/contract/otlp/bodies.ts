@@ -1,3 +1,4 @@
+import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { encodeRequest } from "../../../packages/collector/src/otlp/index.ts";
 import type { Signal } from "./schema.ts";
 
@@ -18,7 +19,7 @@ export function tracesJson(...spans: readonly object[]): object {
   return { resourceSpans: [{ resource, scopeSpans: [{ spans }] }] };
 }
 
-export const logsJson: object = {
+const logsJson: object = {
   resourceLogs: [
     {
       resource,
@@ -28,10 +29,22 @@ export const logsJson: object = {
 };
 
 const dataPoints = [{ timeUnixNano: "1700000000000000000", asInt: "5" }];
-export const metricsJson: object = {
+const metricsJson: object = {
   resourceMetrics: [{ resource, scopeMetrics: [{ metrics: [{ name: "contract", gauge: { dataPoints } }] }] }],
 };
 
 export function protobufOf(signal: Signal, request: object): Uint8Array {
   return encodeRequest(signal, request);
 }
+
+export const signals = ["spans", "logs", "metrics"] as const;
+/** A good request of each signal. */
+export const bodies = { spans: tracesJson(goodSpan), logs: logsJson, metrics: metricsJson } as const;
+export const mebibyte = 1024 * 1024;
+
+export const encodings = [
+  ["gzip", gzipSync],
+  ["zstd", zstdCompressSync],
+  ["deflate", deflateSync],
+  ["identity", (body: Uint8Array) => Buffer.from(body)],
+] as const;

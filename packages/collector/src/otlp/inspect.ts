@@ -1,3 +1,4 @@
+import { CollectorError } from "../model/index.ts";
 import { cutRejected } from "./cut.ts";
 import { locate } from "./locate.ts";
 import { OddTimes, type TimeProblem } from "./odd-times.ts";
@@ -33,7 +34,8 @@ const meaning: Readonly<Record<RejectReason, string>> = {
  * Checks a request down to its last part, counts its items and cuts out those that a back end would choke on:
  * one bad string must not fail a whole batch downstream. What is wrong with a resource or scope rejects the items under it.
  * Odd times are counted; without a time of receipt none is early or late.
- * @throws CollectorError QUARTET_OTLP_INVALID naming path and byte when the message itself is broken, or bad in more than 10,000 places.
+ * @throws CollectorError QUARTET_OTLP_INVALID naming path and byte when the message itself is broken, or bad in more than 10,000 places;
+ * QUARTET_OTLP_TOO_LARGE when it has more than a million items.
  * @see OTLP specification, "Partial Success"
  */
 export function inspectRequest(
@@ -75,6 +77,8 @@ const fieldStart = 7;
 const fieldEnd = 8;
 /** Of a log record and of every kind of data point. */
 const fieldTime = { logs: 1, metrics: 3 } as const;
+/** Items and groups of one request. The smallest real ones have 64 bytes or so; two bytes each, 64 MiB of them would hold up everybody for seconds. */
+const messagesMax = 1_048_576;
 /** Groups around the data of a metric: resource, scope, metric. */
 const metricDepth = 3;
 
@@ -86,6 +90,7 @@ class Inspector implements ScanListener {
   readonly #times: OddTimes;
   readonly #groups: Group[] = [];
   #itemCount = 0;
+  #messageCount = 0;
   /** Why the message being read cannot be kept: the innermost on the way to the items. */
   #reason: RejectReason | undefined;
   #outerReason: RejectReason | undefined;
@@ -132,6 +137,7 @@ class Inspector implements ScanListener {
   }
 
   takeItem(_outerStart: number, start: number, end: number): boolean {
+    this.#countMessage();
     if (this.#signal !== "spans") return false;
     const before = this.#reason;
     this.#reason = undefined;
@@ -166,6 +172,7 @@ class Inspector implements ScanListener {
   }
 
   enterGroup(): void {
+    this.#countMessage();
     this.#groups.push({
       itemsBefore: this.#itemCount,
       rangesBefore: this.#ranges.all.length,
@@ -187,6 +194,13 @@ class Inspector implements ScanListener {
       this.#ranges.add({ start: outerStart, end, reason: this.#reason, itemCount, depth });
     }
     this.#reason = group.outerReason;
+  }
+
+  #countMessage(): void {
+    this.#messageCount += 1;
+    if (this.#messageCount <= messagesMax) return;
+    const message = `the request has more than ${messagesMax} items; send smaller batches`;
+    throw new CollectorError("QUARTET_OTLP_TOO_LARGE", message);
   }
 
   /** Of the item that was walked last. */

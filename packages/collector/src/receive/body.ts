@@ -1,5 +1,5 @@
 import { finished, type Readable, type Transform } from "node:stream";
-import { createGunzip, createInflate, createZstdDecompress } from "node:zlib";
+import { constants, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import type { Clock } from "../model/index.ts";
 import type { Room } from "./admission.ts";
 import type { Blocks } from "./blocks.ts";
@@ -10,13 +10,20 @@ import { watchPace } from "./pace.ts";
 /** Larger than the default of 16 KiB: each chunk is a trip to the thread pool and back. */
 const chunkSize = 128 * 1024;
 
+/** Each piece costs microseconds, so that a body in pieces of one byte would keep everybody waiting for minutes. */
+const piecesMin = 10_000;
+const pieceBytesMin = 16;
+
+/** A window of 8 MiB, the largest that a sender may ask for (RFC 9659): it is memory that nobody counts. */
+const zstdParameters = { [constants.ZSTD_d_windowLogMax]: 23 };
+
 /** Decompressors by Content-Encoding or grpc-encoding; undefined means the bytes come as they are. */
 const decompressors = new Map<string, (() => Transform) | undefined>([
   ["", undefined],
   ["identity", undefined],
   ["gzip", () => createGunzip({ chunkSize })],
   ["deflate", () => createInflate({ chunkSize })],
-  ["zstd", () => createZstdDecompress({ chunkSize })],
+  ["zstd", () => createZstdDecompress({ chunkSize, params: zstdParameters })],
 ]);
 
 /** What a client may compress with, best first. */
@@ -55,6 +62,7 @@ export function readBody(source: Readable, settings: BodySettings): Promise<Body
     const gatherer = new Gatherer(settings.blocks);
     let announcedBytes: number | undefined;
     let receivedBytes = 0;
+    let pieceCount = 0;
     let reservedBytes = 0;
     let isSettled = false;
     const settle = (body: Body) => {
@@ -101,11 +109,16 @@ export function readBody(source: Readable, settings: BodySettings): Promise<Body
     };
     const count = (chunk: Buffer) => {
       receivedBytes += chunk.length;
+      pieceCount += 1;
+      if (pieceCount > piecesMin && receivedBytes < pieceCount * pieceBytesMin) {
+        const message = `the body comes in pieces of less than ${pieceBytesMin} bytes; send larger ones`;
+        settle(refuse("fragmented", message));
+      }
     };
     const take = (chunk: Buffer) => {
       if (decompressor === undefined) {
         count(chunk);
-        if (!admit(chunk)) return;
+        if (isSettled || !admit(chunk)) return;
       }
       const sizeBytes = gatherer.sizeBytes + chunk.length;
       if (sizeBytes > sizeBytesMax) settle(refuseTooLarge(sizeBytesMax));

@@ -5,7 +5,7 @@ import type { Clock, TlsIdentity } from "../model/index.ts";
 import { clientAddress } from "./client.ts";
 import { closeServer, listenAt, type Address } from "./listen.ts";
 import { peek } from "./peek.ts";
-import { buildHttp1Refusal, buildHttp2Refusal } from "./plain-answer.ts";
+import { buildHttp1Refusal, buildHttp2Refusal, sayFarewell } from "./plain-answer.ts";
 import { createTlsGate } from "./tls-gate.ts";
 
 /** Why a connection was cut off before it was a request. */
@@ -41,8 +41,6 @@ interface DoorSettings {
 const preface = Buffer.from("PRI");
 /** A record of TLS begins with its type, which is 22 for a handshake (RFC 8446, 5.1). */
 const tlsHandshake = 22;
-/** How long a plain client has to hear that TLS is wanted. */
-const farewellMs = 1_000;
 
 export function createDoor(settings: DoorSettings): Door {
   const { listen, http1, http2, tls, clock, peekTimeoutMs, connectionsMax, onCut } = settings;
@@ -126,14 +124,9 @@ export function createDoor(settings: DoorSettings): Door {
   function sendAway(socket: Socket, bytes: Buffer): void {
     onCut("plain");
     const message = "this port takes TLS only: use https://";
-    socket.on("error", () => socket.destroy());
-    socket.end(
-      isLikePreface(bytes) ? buildHttp2Refusal(message) : buildHttp1Refusal("400 Bad Request", message),
-    );
-    // What it goes on to send is thrown away: unread it would reset the connection, and the answer with it.
-    socket.resume();
-    const cancel = clock.setTimer(() => socket.destroy(), farewellMs);
-    socket.once("end", () => socket.destroySoon()).once("close", cancel);
+    const isHttp2 = isLikePreface(bytes);
+    const answer = isHttp2 ? buildHttp2Refusal(message) : buildHttp1Refusal("400 Bad Request", message);
+    sayFarewell(socket, { answer, clock });
   }
 
   return {

@@ -194,3 +194,50 @@ test("accepted and refused items and requests are counted by signal and reason",
     'quartet_receive_requests_total{signal="none",protocol="http",code="404"} 1',
   ]);
 });
+
+test.each(["chunked", "http2"])(
+  "a body in pieces of one byte is refused after ten thousand of them: %s",
+  async (how) => {
+    const { address, url, metrics } = await open();
+    if (how === "chunked") {
+      const { socket, received } = await dial(address);
+      socket.write(
+        "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+      );
+      socket.write("1\r\n \r\n".repeat(12_000));
+      await vi.waitFor(() => expect(received()).toMatch(/^HTTP\/1\.1 400 .*pieces/s), { timeout: 4_000 });
+      socket.destroy();
+    } else {
+      const session = connectHttp2(url);
+      const stream = session.request({
+        ":method": "POST",
+        ":path": "/v1/traces",
+        "content-type": "application/json",
+      });
+      const status = new Promise((resolve) =>
+        stream.once("response", (headers) => resolve(headers[":status"])),
+      );
+      for (let piece = 0; piece < 12_000 && !stream.destroyed; piece += 1)
+        await new Promise<void>((resolve) => stream.write(" ", () => resolve()));
+      expect(await status).toBe(400);
+      session.destroy();
+    }
+    expect(await metrics()).toContain(
+      'quartet_receive_refused_requests_total{signal="spans",reason="fragmented"} 1',
+    );
+  },
+  20_000,
+);
+
+test("a client that is told off and never ends its side is cut off all the same", async () => {
+  const { address, metrics } = await open();
+  for (const said of ["this is no HTTP\r\n\r\n", `GET / HTTP/1.1\r\nx: ${"a".repeat(20_000)}\r\n\r\n`]) {
+    const { socket, received } = await dial(address, { allowHalfOpen: true });
+    socket.write(said);
+    await vi.waitFor(() => expect(received()).toMatch(/^HTTP\/1\.1 4/));
+    const none = async () => expect((await metrics()).join()).not.toContain("receive_connections");
+    await vi.waitFor(none, { timeout: 4_000 });
+    socket.destroy();
+  }
+  expect(await metrics()).toContain('quartet_receive_cut_connections_total{reason="malformed"} 2');
+});

@@ -128,11 +128,12 @@ export function createTestClock(startMs: number): Clock & { turnTo(nowMs: number
 /** A plain connection, and all it has received. */
 export function dial(
   address: string,
+  { allowHalfOpen = false } = {},
 ): Promise<{ readonly socket: Socket; readonly received: () => string; readonly closed: Promise<void> }> {
   const [host, port] = address.split(":") as [string, string];
   return new Promise((resolve, reject) => {
     let text = "";
-    const socket = connect({ host, port: Number(port), noDelay: true }, () =>
+    const socket = connect({ host, port: Number(port), noDelay: true, allowHalfOpen }, () =>
       resolve({
         socket,
         received: () => text,

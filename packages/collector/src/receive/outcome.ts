@@ -11,6 +11,7 @@ export type RefusalReason =
   | "content_type"
   | "encoding"
   | "undecodable"
+  | "fragmented"
   | "too_large"
   | "memory_full"
   | "journal_full"
@@ -71,6 +72,7 @@ export const refusalMeaning: Readonly<Record<RefusalReason, Meaning>> = {
   content_type: { httpStatus: 415, rpcCode: rpcCode.invalidArgument },
   encoding: { httpStatus: 415, rpcCode: rpcCode.unimplemented },
   undecodable: { httpStatus: 400, rpcCode: rpcCode.invalidArgument },
+  fragmented: { httpStatus: 400, rpcCode: rpcCode.invalidArgument },
   too_large: { httpStatus: 413, rpcCode: rpcCode.resourceExhausted },
   memory_full: { httpStatus: 503, rpcCode: rpcCode.unavailable },
   journal_full: { httpStatus: 503, rpcCode: rpcCode.unavailable },

@@ -1,4 +1,6 @@
 import { constants } from "node:http2";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../model/index.ts";
 import { encodeStatus } from "../otlp/index.ts";
 import { rpcCode } from "./outcome.ts";
 
@@ -32,4 +34,21 @@ function frame(type: number, content: Buffer): Buffer {
   head.writeUIntBE(content.length, 0, 3);
   head[3] = type;
   return Buffer.concat([head, content]);
+}
+
+/** How long a client has to hear the last that it is told. */
+const farewellMs = 1_000;
+
+/**
+ * Says something for the last time and ends the connection, whatever the client does: one that never ends its side would keep it open.
+ * What it goes on to send is thrown away: unread it would reset the connection, and the answer with it.
+ */
+export function sayFarewell(
+  socket: Duplex,
+  { answer, clock }: { readonly answer: Buffer; readonly clock: Clock },
+): void {
+  const cancel = clock.setTimer(() => socket.destroy(), farewellMs);
+  socket.once("close", cancel).on("error", () => socket.destroy());
+  socket.end(answer);
+  socket.resume();
 }

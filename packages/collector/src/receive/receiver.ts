@@ -25,7 +25,7 @@ import type { Shared } from "./foreign/endpoint.ts";
 import { createGrpcHandler, isGrpc } from "./grpc.ts";
 import { createHttpHandler, type HttpResponse } from "./http.ts";
 import { createIntake } from "./intake.ts";
-import { buildHttp1Refusal } from "./plain-answer.ts";
+import { buildHttp1Refusal, sayFarewell } from "./plain-answer.ts";
 import { createRateLimiter, type RateLimit } from "./rate-limit.ts";
 import { createReceiveMetrics } from "./telemetry.ts";
 
@@ -169,7 +169,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
       : isLarge
         ? ["431 Request Header Fields Too Large", "the headers are too large"]
         : ["400 Bad Request", "this is no HTTP request"];
-    socket.end(buildHttp1Refusal(status, message));
+    sayFarewell(socket, { answer: buildHttp1Refusal(status, message), clock });
   }
 
   const door = createDoor({
