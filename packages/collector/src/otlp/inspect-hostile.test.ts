@@ -21,7 +21,7 @@ test("a body of nothing but empty spans costs no object for each of them", () =>
   expect(inspection).toMatchObject({ itemCount: 0, rejectedCount: spanCount });
   expect([...inspection.rejected]).toEqual([["invalid_id", spanCount]]);
   expect(countItems("spans", inspection.bytes)).toBe(0);
-});
+}, 30_000);
 
 test("runs of bad spans between good ones are cut out, whatever their reasons", () => {
   const bad = { ...plainSpan, spanId: "0000000000000000" };
@@ -53,9 +53,13 @@ test.each([
   ["spans", field(1, field(2, Buffer.alloc(2_200_000, Buffer.from([0x12, 0x00]))))],
   ["logs", field(1, field(2, Buffer.alloc(2_200_000, Buffer.from([0x12, 0x00]))))],
   ["metrics", Buffer.alloc(2_200_000, Buffer.from([0x0a, 0x00]))],
-] as const)("%s: more than a million items or groups are too much for one request", (signal, bytes) => {
-  expect(() => inspectRequest(signal, bytes)).toThrow("more than 1048576 items; send smaller batches");
-});
+] as const)(
+  "%s: more than a million items or groups are too much for one request",
+  (signal, bytes) => {
+    expect(() => inspectRequest(signal, bytes)).toThrow("more than 1048576 items; send smaller batches");
+  },
+  30_000,
+);
 
 const receivedAtMs = 1_800_000_000_000;
 const at = (offsetMs: number) => `${receivedAtMs + offsetMs}000000`;

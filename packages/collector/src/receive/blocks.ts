@@ -26,7 +26,7 @@ export function createBlocks({ keptBytesMax }: { readonly keptBytesMax: number }
       const kept = free.get(blockSizeBytes)?.pop();
       if (kept !== undefined) keptBytes -= blockSizeBytes;
       // Not `new ArrayBuffer`, which would be filled with zeros.
-      const block = kept ?? (Buffer.allocUnsafeSlow(blockSizeBytes).buffer as ArrayBuffer);
+      const block = kept ?? Buffer.allocUnsafeSlow(blockSizeBytes).buffer;
       lent.add(block);
       return Buffer.from(block, 0, sizeBytes);
     },

@@ -39,6 +39,8 @@ export interface ReceiverSettings {
   readonly requestTimeoutMs?: number;
   /** How long a connection may take to say what it wants, to its last header; default 10 s. */
   readonly headersTimeoutMs?: number;
+  /** Of all listeners together, half of them for one address; default 8,192. */
+  readonly connectionsMax?: number;
   /** Empty = no token needed. */
   readonly tokens: () => readonly string[];
   /** Default: no TLS. */
@@ -72,7 +74,7 @@ const keepAliveTimeoutMs = 75_000;
 const idleSessionTimeoutMs = 300_000;
 const concurrentStreamsMax = 128;
 /** One service instance needs one or two. */
-const connectionsMax = 8_192;
+const connectionsDefaultMax = 8_192;
 const headersSizeBytesMax = 16 * 1024;
 /** HTTP/2's own 64 KiB would make the client wait for an answer in mid-batch. */
 const streamWindowBytes = 1024 * 1024;
@@ -179,7 +181,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
     tls: settings.tls,
     clock,
     peekTimeoutMs: headersTimeoutMs,
-    connectionsMax,
+    connectionsMax: settings.connectionsMax ?? connectionsDefaultMax,
     onCut: (reason) => metrics.cutConnections.add({ reason }),
   });
 
