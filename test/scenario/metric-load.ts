@@ -1,4 +1,4 @@
-import { newTraceId, sendSpans } from "./spans.ts";
+import { newSpanId, newTraceId, sendSpans } from "./spans.ts";
 
 /** What one service sends all the time, until it is stopped. */
 export interface Load extends AsyncDisposable {
@@ -10,7 +10,7 @@ export interface Load extends AsyncDisposable {
 const attribute = (key: string, value: string) => ({ key, value: { stringValue: value } });
 const nanos = (timeMs: number): string => `${timeMs}000000`;
 
-/** Sums as deltas, a gauge, and an exponential histogram in deltas, once a second: what derive has to add up. The last ends the gauge. */
+/** Sums as deltas, a gauge, and an exponential histogram in deltas with an exemplar, once a second: what derive has to add up. The last ends the gauge. */
 function buildMetrics(startMs: number, round: number, isLast: boolean): string {
   const point = {
     startTimeUnixNano: nanos(startMs + (round - 1) * 1_000),
@@ -25,6 +25,9 @@ function buildMetrics(startMs: number, round: number, isLast: boolean): string {
     count: String(count),
     sum: count / 8,
     zeroCount: "1",
+    exemplars: [
+      { timeUnixNano: point.timeUnixNano, asDouble: 1.5, traceId: newTraceId(), spanId: newSpanId() },
+    ],
     positive: { offset: round % 5, bucketCounts: counts.map(String) },
   };
   const metrics = [
