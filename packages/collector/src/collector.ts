@@ -103,7 +103,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   const startThread = (
     name: ThreadName,
     data: unknown,
-    { onlyReads = false, stack = starting as AsyncDisposableStack } = {},
+    { onlyReads = false, stack = starting } = {},
   ): Remote => {
     if (stack.disposed) throw new Error(`the ${name} thread is wanted while the collector stops`);
     // In dist the file beside this one ends in .js.
