@@ -199,3 +199,35 @@ test("a cursor behind the end, whose records a power cut took, is set back to th
     "d",
   ]);
 });
+
+test("offsets and sums go on when power fails while the last segment is gone and the next one not yet on disk", async () => {
+  let isFailing = false;
+  const disk = new SimulatedDisk({
+    // What was removed or written is found so after the cut.
+    random: () => 0,
+    fault: (operation, path) =>
+      isFailing && operation === "write" && path.endsWith(".seg") ? "EIO" : undefined,
+  });
+  const clock = createClock();
+  const shared = createJournalShared();
+  const consumers = [{ name: "derive", kind: "state" }] as const;
+  const options = { dir, stream, files: disk, clock, consumers, segmentSizeBytesMax: 1_000 } as const;
+  const writer = await openStreamWriter({ ...options, shared });
+  const reader = openStreamReader({ dir, stream, consumer: "derive", shared, files: disk, clock });
+  await writer.append({ ...batchOf("x".repeat(600)), itemCount: 7 });
+  expect(reader.read({ sizeBytesMax: 1_000 })).toHaveLength(1);
+  reader.commit(1);
+  isFailing = true;
+  await expect(writer.append(batchOf("y".repeat(600)))).rejects.toMatchObject({
+    code: "QUARTET_JOURNAL_UNAVAILABLE",
+  });
+  await writer.retain();
+  const after = disk.reboot({ isTorn: true });
+  expect(after.list(`${dir}/journal/${stream}`)).toEqual([]);
+  const again = createJournalShared();
+  const next = await openStreamWriter({ ...options, files: after, shared: again });
+  expect((await next.append(batchOf("z"))).offset).toBe(1);
+  const derive = openStreamReader({ dir, stream, consumer: "derive", shared: again, files: after, clock });
+  expect(derive.lag()).toMatchObject({ records: 1, items: 1, bytes: 1 });
+  expect(derive.read({ sizeBytesMax: 1_000 }).map(({ position }) => position.offset)).toEqual([1]);
+});

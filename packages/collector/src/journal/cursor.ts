@@ -1,7 +1,7 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { CollectorError, type Stream } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
-import { readWholeFile, replaceFile, type JournalFiles } from "./files.ts";
+import { readWholeFile, replaceOrOverwrite, type JournalFiles } from "./files.ts";
 import { cursorFolder } from "./layout.ts";
 
 /** How far one consumer is done with one stream. */
@@ -91,32 +91,9 @@ export function writeCursor(files: JournalFiles, dir: string, place: CursorPlace
   // Of one length, so that it can be overwritten in place.
   const content = Buffer.from(`${fields.padEnd(127)}\n`);
   const path = cursorPath(dir, place);
-  try {
-    files.createFolder(cursorFolder(dir));
-    replaceFile(files, path, content);
-  } catch (error) {
-    if (!isNoSpace(error) || files.sizeBytes(path) === undefined) throw error;
-    // Only progress of the cursors frees space on a full disk. One sector written over needs none, and if power
-    // fails just then, the damaged cursor costs duplicates, no records.
-    overwrite(files, path, content);
-  }
-}
-
-function isNoSpace(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "ENOSPC" || code === "EDQUOT";
-}
-
-function overwrite(files: JournalFiles, path: string, content: Buffer): void {
-  const fd = files.openForWrite(path);
-  try {
-    files.writeNow(fd, content, 0);
-    files.syncNow(fd);
-  } finally {
-    files.close(fd);
-  }
-  // The file's name may be new: perhaps only this sync had failed.
-  files.syncFolderNow(dirname(path));
+  files.createFolder(cursorFolder(dir));
+  // If power fails while it is overwritten, the damaged cursor costs duplicates, no records.
+  replaceOrOverwrite(files, path, content);
 }
 
 /** Names of the consumers that have a cursor in this stream. */

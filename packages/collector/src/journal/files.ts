@@ -202,6 +202,28 @@ export function replaceFile(files: JournalFiles, path: string, bytes: Uint8Array
   files.syncFolderNow(dirname(path));
 }
 
+/**
+ * As `replaceFile` for a file that always has one length, within a sector. Only progress frees space on a full disk, and writing
+ * over one sector needs none.
+ */
+export function replaceOrOverwrite(files: JournalFiles, path: string, bytes: Uint8Array): void {
+  try {
+    replaceFile(files, path, bytes);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if ((code !== "ENOSPC" && code !== "EDQUOT") || files.sizeBytes(path) === undefined) throw error;
+    const fd = files.openForWrite(path);
+    try {
+      files.writeNow(fd, bytes, 0);
+      files.syncNow(fd);
+    } finally {
+      files.close(fd);
+    }
+    // The file's name may be new: perhaps only this sync had failed.
+    files.syncFolderNow(dirname(path));
+  }
+}
+
 /** The whole content of a small file; undefined when there is none. */
 export function readWholeFile(files: JournalFiles, path: string): Buffer | undefined {
   let fd: number;

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Stream } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
+import { readBase, writeBase } from "./base-file.ts";
 import { listCursors, readCursor, writeCursor, type Cursor } from "./cursor.ts";
-import { readWholeFile, replaceFile, type JournalFiles } from "./files.ts";
+import type { JournalFiles } from "./files.ts";
 import { formatVersion, type SegmentHeader } from "./format.ts";
-import { journalFolder, listSegments, segmentPath, streamFolder, temporarySuffix } from "./layout.ts";
+import { listSegments, segmentPath, streamFolder, temporarySuffix } from "./layout.ts";
 import { mendTail } from "./mend-tail.ts";
 import type { JournalMetrics } from "./metrics.ts";
 import { rebuildHeader } from "./rebuild-header.ts";
@@ -49,17 +50,18 @@ export function recoverStream(context: RecoveryContext): RecoveredStream {
   const bases = listSegments(files, dir, stream);
   // First all are looked at: a newer version is refused before anything is changed.
   const found = bases.map((base) => readSegmentHeader(files, segmentPath(dir, stream, base)));
-  // Without segments offsets begin at 0 again: that is another journal.
-  const known =
-    found.findLast((header) => header !== undefined)?.header.journalId ??
-    (bases.length === 0 ? undefined : readJournalId(context));
-  const journalId = known ?? randomBytes(16).toString("hex");
-  if (readJournalId(context) !== journalId) writeJournalId(context, journalId);
+  const base = readBase(context);
+  // Emptied by somebody who left that file behind, the stream begins at 0 again: that is another journal.
+  const isGone = bases.length === 0 && base?.offset === 0;
+  const known = found.findLast((header) => header !== undefined)?.header.journalId;
+  const journalId = known ?? (isGone ? undefined : base?.journalId) ?? randomBytes(16).toString("hex");
+  if (base?.journalId !== journalId) writeBase(context, { journalId, offset: 0, items: 0, bytes: 0 });
   const headers = mendHeaders(context, { bases, found, journalId });
   // Offsets never go back, even if the newest segment turns out to be empty.
-  let nextOffset = bases.at(-1) ?? 0;
-  let itemsTotal = 0;
-  let bytesTotal = 0;
+  const last = { offset: 0, items: 0, bytes: 0, ...(base?.journalId === journalId ? base : {}) };
+  let nextOffset = Math.max(bases.at(-1) ?? 0, last.offset);
+  let itemsTotal = last.items;
+  let bytesTotal = last.bytes;
   const segments: SegmentEntry[] = [];
   for (let index = bases.length - 1; index >= 0; index -= 1) {
     const baseOffset = bases[index]!;
@@ -118,20 +120,6 @@ function mendHeaders(
   });
   if (migratedCount > 0) log?.info("segments of an older format were migrated", { stream, migratedCount });
   return headers;
-}
-
-/** Beside the segments, as the only header there is may be damaged. */
-function journalIdPath({ dir, stream }: RecoveryContext): string {
-  return join(journalFolder(dir), `${stream}.id`);
-}
-
-function readJournalId(context: RecoveryContext): string | undefined {
-  const text = readWholeFile(context.files, journalIdPath(context))?.toString("latin1").trim() ?? "";
-  return /^[0-9a-f]{32}$/.test(text) ? text : undefined;
-}
-
-function writeJournalId(context: RecoveryContext, journalId: string): void {
-  replaceFile(context.files, journalIdPath(context), Buffer.from(`${journalId}\n`));
 }
 
 /**

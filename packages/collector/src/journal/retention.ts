@@ -1,5 +1,6 @@
 import type { Clock, Stream } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
+import { writeBase, type StreamBase } from "./base-file.ts";
 import { kindOfName, listCursors, readCursor, type Consumer, type Cursor } from "./cursor.ts";
 import { createDrainRate } from "./drain-rate.ts";
 import { createEvictionForecast } from "./eviction-forecast.ts";
@@ -15,12 +16,8 @@ export interface RetentionSettings {
   readonly sizeBytesMax: number;
   /** Count from the beginning, before they have a cursor. */
   readonly consumers: readonly Consumer[];
-  /** Of the stream: payload bytes ever appended, and the size of the segment being written. */
-  readonly end: () => {
-    readonly offset: number;
-    readonly bytesTotal: number;
-    readonly openSizeBytes: number;
-  };
+  /** Of the stream, and the synced size of the segment being written; 0 when there is none yet. */
+  readonly end: () => StreamBase & { readonly openSizeBytes: number };
   readonly clock: Clock;
   readonly log: Log | undefined;
   readonly metrics: JournalMetrics | undefined;
@@ -110,6 +107,20 @@ export function createRetention(settings: RetentionSettings): Retention {
     }
   };
 
+  /** With the last durable segment would go what it alone knows: which offset comes next. */
+  const mayDrop = (): boolean => {
+    const { openSizeBytes, ...base } = settings.end();
+    if (kept.length > 1 || openSizeBytes > 0) return true;
+    try {
+      writeBase({ files, dir, stream }, base);
+      return true;
+    } catch (error) {
+      metrics?.failures.add({ stream, operation: "write_base" });
+      log?.error("the end of a stream could not be noted; its last segment stays", { stream, error });
+      return false;
+    }
+  };
+
   const drop = async (): Promise<void> => {
     const { segment, sizeBytes: droppedSizeBytes } = kept.shift()!;
     sizeBytes -= droppedSizeBytes;
@@ -130,7 +141,7 @@ export function createRetention(settings: RetentionSettings): Retention {
     if (cursors.length === 0) return [];
     const passed = Math.min(...cursors.map(({ cursor }) => cursor.offset));
     const removals: Promise<void>[] = [];
-    while (kept.length > 0 && kept[0]!.segment.offsetEnd <= passed) removals.push(drop());
+    while (kept.length > 0 && kept[0]!.segment.offsetEnd <= passed && mayDrop()) removals.push(drop());
     return removals;
   };
 
@@ -151,7 +162,7 @@ export function createRetention(settings: RetentionSettings): Retention {
     const oldest = kept[0]?.segment;
     if (oldest === undefined) return false;
     const waiting = cursors.filter(({ cursor }) => cursor.offset < oldest.offsetEnd);
-    if (waiting.some(({ consumer }) => consumer.kind === "state")) return false;
+    if (waiting.some(({ consumer }) => consumer.kind === "state") || !mayDrop()) return false;
     for (const { consumer, cursor } of waiting) {
       const records = oldest.offsetEnd - Math.max(cursor.offset, oldest.baseOffset);
       const items = Math.max(0, oldest.itemsEnd - Math.max(cursor.items, oldest.itemsBefore));
@@ -170,7 +181,7 @@ export function createRetention(settings: RetentionSettings): Retention {
 
   /** Tells the forecast how far every exporter is behind. */
   const observeLags = (): void => {
-    const { bytesTotal } = settings.end();
+    const { bytes: bytesTotal } = settings.end();
     for (const { consumer, cursor } of exporters) {
       const lagBytes = Math.max(0, bytesTotal - cursor.bytes);
       forecast.observe(consumer.name, { atMs: clock.nowMs(), lagBytes });

@@ -7,6 +7,7 @@ import {
   type Stream,
 } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
+import type { StreamBase } from "./base-file.ts";
 import { createCompactor, type CompressionSettings, type Compactor } from "./compactor.ts";
 import { nodeFiles, type JournalFiles } from "./files.ts";
 import { encodeSegmentHeader, recordHeaderSizeBytes, recordSeed, segmentHeaderSizeBytes } from "./format.ts";
@@ -185,9 +186,9 @@ class Writer implements SegmentStreamWriter {
     }
   }
 
-  #end(): { readonly offset: number; readonly bytesTotal: number; readonly openSizeBytes: number } {
-    const openSizeBytes = this.#segment?.byteEnd ?? 0;
-    return { offset: this.#nextOffset, bytesTotal: this.#bytesTotal, openSizeBytes };
+  #end(): StreamBase & { readonly openSizeBytes: number } {
+    const sums = { offset: this.#nextOffset, items: this.#itemsTotal, bytes: this.#bytesTotal };
+    return { journalId: this.#journalId, ...sums, openSizeBytes: this.#segment?.byteEnd ?? 0 };
   }
 
   #diskSizeBytes(): number {
