@@ -30,6 +30,7 @@ import { observeSelf } from "./observe-self.ts";
 import { createTelemetry, type Log, type TelemetrySnapshot } from "./telemetry/index.ts";
 import { consumersOf } from "./stream-consumers.ts";
 import { connectThread, type Remote } from "./thread.ts";
+import { createTranscoder } from "./transcoder.ts";
 import { queryPage, tracePage } from "./ui/index.ts";
 import { version } from "./version.ts";
 
@@ -219,6 +220,8 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     await before(signal, exporting.call("start"));
   }
 
+  const transcoder = createTranscoder({ clock });
+  starting.defer(() => transcoder.stop());
   const receiver = createOtlpReceiver({
     listen: config.receive.otlp.listen.map((address) => parseAddress(address)!),
     requestSizeBytesMax: config.receive.otlp.requestSizeBytesMax,
@@ -227,6 +230,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     rateLimit: config.receive.otlp.rateLimit,
     ...guardOf("receive.otlp", config.receive.otlp, { clock, log }),
     append: (signal, batch) => writers.get(signal)!.append(batch),
+    transcode: transcoder.transcode,
     // The writer of `series` is in another thread: it says no when it is asked to append.
     journalRefusal: (stream, sizeBytes) =>
       stream === "series" ? undefined : writers.get(stream)?.refusal(sizeBytes),

@@ -1,11 +1,5 @@
 import type { Clock, JournalBatch, RequestProcess } from "../model/index.ts";
-import {
-  inspectRequest,
-  timeProblems,
-  transcodeJson,
-  type OtlpContentType,
-  type OtlpSignal,
-} from "../otlp/index.ts";
+import { inspectRequest, timeProblems, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { refusalOf, type Outcome } from "./outcome.ts";
 import type { ReceiveMetrics } from "./telemetry.ts";
@@ -13,6 +7,8 @@ import type { ReceiveMetrics } from "./telemetry.ts";
 interface IntakeSettings {
   /** Resolves when the batch is synced. */
   readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
+  /** OTLP/JSON to protobuf. */
+  readonly transcode: (signal: OtlpSignal, json: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   /** Undefined when nothing is done between check and journal. */
   readonly process: RequestProcess | undefined;
   readonly clock: Clock;
@@ -26,7 +22,7 @@ export interface Intake {
   accept(signal: OtlpSignal, contentType: OtlpContentType, body: Uint8Array): Promise<Outcome>;
 }
 
-export function createIntake({ append, process, clock, metrics, log }: IntakeSettings): Intake {
+export function createIntake({ append, transcode, process, clock, metrics, log }: IntakeSettings): Intake {
   let lastReceivedAtMs = 0;
 
   /** Never goes back, so that the journal's order is the order of time. */
@@ -41,7 +37,7 @@ export function createIntake({ append, process, clock, metrics, log }: IntakeSet
     body: Uint8Array,
   ): Promise<Outcome> {
     const startMs = clock.nowMs();
-    const encoded = contentType === "application/json" ? transcodeJson(signal, body) : body;
+    const encoded = contentType === "application/json" ? await transcode(signal, body) : body;
     const inspection = inspectRequest(signal, encoded, { receivedAtMs: startMs });
     const { rejected, rejectedCount, rejectedReason, oddTimes } = inspection;
     const processed = inspection.itemCount > 0 ? process?.(signal, inspection) : undefined;

@@ -14,7 +14,7 @@ import type {
   Stream,
   TlsIdentity,
 } from "../model/index.ts";
-import type { OtlpSignal } from "../otlp/index.ts";
+import { transcodeJson, type OtlpSignal } from "../otlp/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import { createAdmission } from "./admission.ts";
 import { createBudget } from "./budget.ts";
@@ -51,6 +51,8 @@ export interface ReceiverSettings {
   readonly rateLimit?: RateLimit;
   /** Resolves when the batch is synced. */
   readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
+  /** OTLP/JSON to protobuf; default: in this thread, whatever the size. */
+  readonly transcode?: (signal: OtlpSignal, json: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   /** What the journal would refuse so many bytes with, asked before they are read; default: nothing is known before `append`. */
   readonly journalRefusal?: (stream: Stream, sizeBytes: number) => CollectorError | undefined;
   /** What is done to a request between its check and the journal; nothing when not given. */
@@ -97,7 +99,14 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
     inFlightBytes: () => budget.usedBytes,
     connections: () => door.connectionCount,
   });
-  const intake = createIntake({ append, process: settings.process, clock, metrics, log });
+  const intake = createIntake({
+    append,
+    transcode: settings.transcode ?? transcodeJson,
+    process: settings.process,
+    clock,
+    metrics,
+    log,
+  });
   let isStopping = false;
   const limiter = createRateLimiter(settings.rateLimit ?? {}, clock.nowMs);
   const handlerSettings = {

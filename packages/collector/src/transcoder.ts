@@ -1,0 +1,88 @@
+import { Worker } from "node:worker_threads";
+import { CollectorError, type Clock } from "./model/index.ts";
+import { transcodeJson, type OtlpSignal } from "./otlp/index.ts";
+import { connectThread, type Remote } from "./thread.ts";
+
+/** OTLP/JSON to OTLP/protobuf without making everybody wait for a large body. */
+export interface Transcoder {
+  /** At once for a small body, in a thread of its own for a large one. @throws CollectorError as `transcodeJson` */
+  transcode(signal: OtlpSignal, json: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** Ends the thread; what it is at rejects. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Takes some 20 ms. */
+const sizeBytesMin = 1024 * 1024;
+/** The thread ends when nobody has needed it for so long: most collectors never see such a body. */
+const idleMs = 60_000;
+/** JSON becomes objects for a while, of which no body may have more than four million. */
+const heapMaxMb = 1_024;
+
+interface Running {
+  readonly worker: Worker;
+  readonly remote: Remote;
+}
+
+export function createTranscoder({ clock }: { readonly clock: Clock }): Transcoder {
+  let running: Running | undefined;
+  let callCount = 0;
+  let isStopping = false;
+  let cancelIdle: () => void = () => undefined;
+
+  function start(): Running {
+    // In dist the file beside this one ends in .js.
+    const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+    const worker = new Worker(new URL(`./transcode-worker${extension}`, import.meta.url), {
+      name: "transcode",
+      resourceLimits: { maxOldGenerationSizeMb: heapMaxMb },
+    });
+    const started = { worker, remote: connectThread(worker) };
+    worker.once("exit", () => {
+      if (running === started) running = undefined;
+    });
+    return started;
+  }
+
+  async function end(): Promise<void> {
+    cancelIdle();
+    const ending = running;
+    running = undefined;
+    await ending?.worker.terminate();
+  }
+
+  async function transcodeApart(signal: OtlpSignal, json: Uint8Array): Promise<Uint8Array> {
+    cancelIdle();
+    callCount += 1;
+    running ??= start();
+    const { remote } = running;
+    // What the body lies in is used for other bodies as well, and cannot be given away.
+    const copy = new Uint8Array(json);
+    try {
+      const params = { signal, json: copy };
+      return await remote.call<Uint8Array>("transcode", params, { transfer: [copy.buffer] });
+    } catch (cause) {
+      if (isStopping)
+        throw new CollectorError("QUARTET_JOURNAL_UNAVAILABLE", "the collector is stopping", { cause });
+      if (!isOutOfMemory(cause)) throw cause;
+      const message = "the body takes more memory than there is for JSON; send smaller batches";
+      throw new CollectorError("QUARTET_OTLP_TOO_LARGE", message, { cause });
+    } finally {
+      callCount -= 1;
+      if (callCount === 0) cancelIdle = clock.setTimer(() => void end(), idleMs);
+    }
+  }
+
+  return {
+    transcode: (signal, json) =>
+      json.length < sizeBytesMin ? transcodeJson(signal, json) : transcodeApart(signal, json),
+    stop() {
+      isStopping = true;
+      return end();
+    },
+  };
+}
+
+/** The thread's own end, as `connectThread` tells it. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("memory limit");
+}
