@@ -43,7 +43,9 @@ export class Ledger {
         item: { index, payload },
       })),
     ]);
-    const lostItems = itemsOf(undecodable.map(({ record }) => record)) + deadLetters.length;
+    const lostItems =
+      itemsOf(undecodable.map(({ record }) => record)) +
+      deadLetters.reduce((sum, { record }) => sum + countOfItem(record), 0);
     // A back end may count what it likes, but no more than it was sent.
     let openCount = Math.max(0, itemsOf(records) - lostItems);
     for (const { reason, itemCount } of dropped) {
@@ -78,9 +80,14 @@ export class Ledger {
       ),
     );
     for (const [index, { record, reason, item }] of letters.entries()) {
-      const itemCount = item === undefined ? record.itemCount : 1;
+      const itemCount = item === undefined ? record.itemCount : countOfItem(record);
       if (kept[index] === "kept") metrics.deadLetterItems.add({ ...labels, reason }, itemCount);
       else metrics.droppedItems.add({ ...labels, reason: "dead_letter_full" }, itemCount);
     }
   }
+}
+
+/** What one item of a record counts: the items of a replay, whose record says 0, were counted when they first came. */
+function countOfItem({ itemCount }: JournalRecord): number {
+  return Math.min(1, itemCount);
 }
