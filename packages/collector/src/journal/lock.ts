@@ -100,8 +100,13 @@ function hold(path: string, token: string, clock: Clock): JournalLock {
   let cancel: (() => void) | undefined;
   const beat = (): void => {
     const now = new Date(clock.nowMs());
-    if (readHolder(path)?.token !== token) return;
-    utimesSync(path, now, now);
+    try {
+      if (readHolder(path)?.token !== token) return;
+      utimesSync(path, now, now);
+    } catch (error) {
+      // A full or failing disk, or no file descriptor left: the silence that others wait for is several beats long.
+      if (!(error instanceof Error && "code" in error)) throw error;
+    }
     cancel = clock.setTimer(beat, heartbeatIntervalMs);
   };
   cancel = clock.setTimer(beat, heartbeatIntervalMs);
