@@ -37,7 +37,7 @@ export interface CursorPlace {
   readonly consumer: string;
 }
 
-function cursorPath(dir: string, { stream, consumer }: CursorPlace): string {
+export function cursorPath(dir: string, { stream, consumer }: CursorPlace): string {
   return join(cursorFolder(dir), `${stream}.${consumer}.json`);
 }
 

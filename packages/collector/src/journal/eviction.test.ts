@@ -115,6 +115,48 @@ test(
   },
 );
 
+test("an exporter that is not configured any more holds its records, which is said at the start, and is not warned of", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "quartet-eviction-"));
+  folders.push(dir);
+  const clock = createTurnedClock();
+  const telemetry = createTelemetry();
+  const warnings: unknown[] = [];
+  const log = {
+    info: () => undefined,
+    warn: (_message: string, fields?: object) => void warnings.push(fields),
+    error: () => undefined,
+  };
+  const open = (consumers: readonly string[]) =>
+    openStreamWriter({
+      dir,
+      stream,
+      shared: createJournalShared(),
+      segmentSizeBytesMax: 1_000,
+      consumers: consumers.map((name) => ({ name, kind: "exporter" })),
+      clock,
+      telemetry,
+      log,
+      files,
+    });
+  const [gone, stays] = ["export.gone.traces", "export.stays.traces"];
+  for (const consumer of [gone, stays])
+    openStreamReader({ dir, stream, shared: createJournalShared(), consumer, files }).commit(0);
+  const first = await open([gone, stays]);
+  for (let record = 0; record < 5; record += 1)
+    await first.append({ payload: [Buffer.alloc(900)], itemCount: 1, receivedAtMs: 0 });
+  await first.close();
+  expect(warnings).toEqual([]);
+  const second = await open([stays]);
+  const cursor = join(dir, "journal", "cursors", `${stream}.${gone}.json`);
+  expect(warnings).toEqual([{ stream, consumer: gone, cursor }]);
+  await second.retain();
+  expect(Object.keys(await valuesOf(telemetry, "quartet_journal_seconds_until_eviction"))).toEqual([stays]);
+  rmSync(cursor);
+  await second.close();
+  await (await open([stays])).close();
+  expect(warnings).toHaveLength(1);
+});
+
 test("a lag that does not grow is no danger, however large; the steeper of two growths counts", () => {
   const forecast = createEvictionForecast();
   const room = { sizeBytes: 600_000, diskShare: 1 };

@@ -42,7 +42,7 @@ export interface Retention {
   hasRoom(sizeBytes: number): boolean;
   /** When there may be room again, from the speed at which segments went lately. */
   retryAfterMs(sizeBytes: number): number;
-  /** For each exporter, the time until records that it has not sent are dropped; see EvictionForecast. */
+  /** For each configured exporter, the time until records that it has not sent are dropped; see EvictionForecast. */
   secondsUntilEviction(): readonly { readonly consumer: string; readonly seconds: number }[];
   /** The oldest segment that was sealed by then and is not compressed. */
   nextToCompress(sealedUntilMs: number): SealedSegment | undefined;
@@ -98,7 +98,11 @@ export function createRetention(settings: RetentionSettings): Retention {
   const look = (): ConsumerCursor[] | undefined => {
     try {
       const found = readCursors();
-      exporters = found.filter(({ consumer }) => consumer.kind === "exporter");
+      // Of one that is not configured any more no back end can be brought up.
+      exporters = found.filter(
+        ({ consumer: { name, kind } }) =>
+          kind === "exporter" && settings.consumers.some((consumer) => consumer.name === name),
+      );
       return found;
     } catch (error) {
       metrics?.failures.add({ stream, operation: "read_cursors" });

@@ -18,6 +18,7 @@ import { recoverStream, type RecoveredStream } from "./recovery.ts";
 import { full, tooLarge, unavailable } from "./refusals.ts";
 import { createRetention, type Retention } from "./retention.ts";
 import { claimStream, type EndPublisher } from "./shared.ts";
+import { warnOfUnnamedConsumers } from "./unnamed-consumers.ts";
 import type { SegmentStreamWriter, StreamWriterOptions } from "./writer-options.ts";
 
 interface OpenSegment {
@@ -106,6 +107,7 @@ class Writer implements SegmentStreamWriter {
     const { shared, compression = compressionDefault } = options;
     this.#compactor = createCompactor({ ...common, shared, retention: this.#retention, compression });
     const recovered = recoverStream(common);
+    warnOfUnnamedConsumers({ ...common, consumers });
     this.#journalId = recovered.journalId;
     this.#nextOffset = recovered.nextOffset;
     this.#itemsTotal = recovered.itemsTotal;
