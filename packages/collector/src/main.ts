@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startCollector } from "./collector.ts";
-import { parseConfig, type CollectorConfig, type TlsFiles } from "./config/index.ts";
+import { parseConfig, resolveFiles, type CollectorConfig } from "./config/index.ts";
 import { CollectorError, nearest, systemClock } from "./model/index.ts";
 import { createLog } from "./telemetry/index.ts";
 
@@ -118,25 +118,8 @@ function parseFlags(args: readonly string[]): { config?: string; "data-dir": str
 function readConfig(flags: Flags, io: Io): CollectorConfig {
   const file = flags.config;
   const text = file === undefined ? "" : readText(file);
-  const parsed = parseConfig(text, { file: file ?? "defaults", env: io.env, isInsecure: flags.insecure });
-  // As in Prometheus, names of files are relative to the file that holds them.
-  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
-  const at = (name: string | undefined) => (name === undefined ? undefined : resolve(folder, name));
-  const tlsAt = (tls: TlsFiles | undefined): TlsFiles | undefined =>
-    tls === undefined
-      ? undefined
-      : {
-          certFile: resolve(folder, tls.certFile),
-          keyFile: resolve(folder, tls.keyFile),
-          clientCaFile: at(tls.clientCaFile),
-        };
-  const { otlp } = parsed.receive;
-  return {
-    ...parsed,
-    receive: { ...parsed.receive, otlp: { ...otlp, tokensFile: at(otlp.tokensFile), tls: tlsAt(otlp.tls) } },
-    rules: { ...parsed.rules, files: parsed.rules.files.map((name) => resolve(folder, name)) },
-    api: { ...parsed.api, tokensFile: at(parsed.api.tokensFile), tls: tlsAt(parsed.api.tls) },
-  };
+  const config = parseConfig(text, { file: file ?? "defaults", env: io.env, isInsecure: flags.insecure });
+  return resolveFiles(config, file === undefined ? process.cwd() : dirname(resolve(file)));
 }
 
 function readText(file: string): string {
