@@ -17,7 +17,7 @@ const intervalMs = 15_000;
  * Puts the collector's own metrics into the `series` stream every 15 s, under `job="quartet"`, so that rules can alert on
  * them. A round that fails is logged once and left out: the samples would be late anyway.
  */
-export function observeSelf(settings: ObserveSelfSettings): { stop(): Promise<void> } {
+export function observeSelf(settings: ObserveSelfSettings): { stop(): void } {
   const { instance, snapshots, append, clock, log } = settings;
   const series = createSelfSeries({ job: "quartet", instance }, clock.nowMs());
   let isStopped = false;
@@ -35,16 +35,15 @@ export function observeSelf(settings: ObserveSelfSettings): { stop(): Promise<vo
     if (!isStopped) cancel = clock.setTimer(begin, intervalMs);
   }
 
-  let underWay = Promise.resolve();
   function begin(): void {
-    underWay = observe();
+    void observe();
   }
   begin();
   return {
-    async stop() {
+    // A round under way is not waited for: it asks other threads, one of which may be why somebody stops.
+    stop() {
       isStopped = true;
       cancel();
-      await underWay;
     },
   };
 }
