@@ -6,6 +6,8 @@ import type { Admission } from "./admission.ts";
 import { createBlocks } from "./blocks.ts";
 import { isKnownEncoding, knownEncodings, readBody, refuseTooLarge } from "./body.ts";
 import type { Cors } from "./cors.ts";
+import { drain } from "./drain.ts";
+import { contentLengthOf, encodingOf, mediaTypeOf } from "./headers.ts";
 import type { Intake } from "./intake.ts";
 import { refusalMeaning, refuse, type Outcome, type Refusal } from "./outcome.ts";
 import type { ReceiveMetrics } from "./telemetry.ts";
@@ -33,8 +35,6 @@ const signals = new Map<string, OtlpSignal>([
   ["/v1/logs", "logs"],
   ["/v1/metrics", "metrics"],
 ]);
-/** How long the rest of a refused request is read and thrown away, as a client that still sends may not hear the answer. */
-const drainMs = 1_000;
 /** Some fifty bodies of an SDK's usual size. */
 const keptBlocksBytesMax = 16 * 1024 * 1024;
 
@@ -113,16 +113,6 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
     }
   }
 
-  /** Reads on for a moment after a refusal, so that a client that still sends hears the answer; a client that goes on is cut off. */
-  function drain(request: HttpRequest): void {
-    const cancel = clock.setTimer(() => {
-      metrics.cutConnections.add({ reason: "refused" });
-      request.destroy();
-    }, drainMs);
-    request.once("end", cancel).once("close", cancel);
-    request.resume();
-  }
-
   /** Whether a browser only asked if the page may send; then it has its answer. */
   function isPreflight({ method, headers, url }: HttpRequest, response: HttpResponse): boolean {
     const signal = signals.get(pathOf(url ?? ""));
@@ -154,7 +144,7 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
     };
     writeAnswer(response, { status, headers: allHeaders, body });
     if (isSlow) response.once("finish", () => request.destroy());
-    else if (!request.complete) drain(request);
+    else if (!request.complete) drain(request, settings);
   };
 }
 
@@ -189,19 +179,6 @@ function render(outcome: Outcome, contentType: OtlpContentType): Answer {
   if (reason === "unauthenticated") headers["www-authenticate"] = "Bearer";
   if (reason === "encoding") headers["accept-encoding"] = knownEncodings.join(", ");
   return { status: httpStatus, headers, body: encodeStatus(contentType, { code: rpcCode, message }) };
-}
-
-function mediaTypeOf(headers: IncomingHttpHeaders): string {
-  return (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
-}
-
-function contentLengthOf(headers: IncomingHttpHeaders): number | undefined {
-  const length = headers["content-length"];
-  return length === undefined ? undefined : Number(length);
-}
-
-function encodingOf(headers: IncomingHttpHeaders): string {
-  return (headers["content-encoding"] ?? "").trim().toLowerCase();
 }
 
 /** The path of a request target; the absolute form, which proxies send, has the host before it. */

@@ -4,10 +4,12 @@ import { snappyContentSizeBytes, uncompressSnappy } from "../../otlp/index.ts";
 import type { Log } from "../../telemetry/index.ts";
 import type { Admission, Admit, Admitted, Room } from "../admission.ts";
 import { readBody, refuseTooLarge } from "../body.ts";
+import { drain } from "../drain.ts";
+import { contentLengthOf, encodingOf } from "../headers.ts";
 import type { Intake } from "../intake.ts";
 import { refusalOf, type Refusal } from "../outcome.ts";
 import type { ReceiveMetrics } from "../telemetry.ts";
-import { contentLengthOf, encodingOf, type ForeignAnswer, type ForeignProtocol } from "./protocol.ts";
+import type { ForeignAnswer, ForeignProtocol } from "./protocol.ts";
 
 /** What every protocol at the door shares with OTLP. */
 export interface Shared {
@@ -26,9 +28,6 @@ export interface Shared {
 
 /** Answers one request; never rejects. */
 export type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
-
-/** How long the rest of a refused request is read and thrown away, as a client that still sends may not hear the answer. */
-const drainMs = 1_000;
 
 /** One address of a foreign protocol: its requests pass the same limits as OTLP's. */
 export function createEndpoint(protocol: ForeignProtocol, admit: Admit, shared: Shared): Endpoint {
@@ -88,16 +87,6 @@ export function createEndpoint(protocol: ForeignProtocol, admit: Admit, shared: 
     }
   }
 
-  /** Reads on for a moment after a refusal, so that a client that still sends hears the answer; a client that goes on is cut off. */
-  function drain(request: IncomingMessage): void {
-    const cancel = clock.setTimer(() => {
-      metrics.cutConnections.add({ reason: "refused" });
-      request.destroy();
-    }, drainMs);
-    request.once("end", cancel).once("close", cancel);
-    request.resume();
-  }
-
   return async (request, response) => {
     const outcome = await answer(request);
     const isRefused = outcome.kind === "refused";
@@ -113,6 +102,6 @@ export function createEndpoint(protocol: ForeignProtocol, admit: Admit, shared: 
     });
     response.end(body);
     if (isSlow) response.once("finish", () => request.destroy());
-    else if (!request.complete) drain(request);
+    else if (!request.complete) drain(request, shared);
   };
 }

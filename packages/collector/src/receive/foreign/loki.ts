@@ -1,12 +1,13 @@
 import type { Clock } from "../../model/index.ts";
 import { encodeRequest } from "../../otlp/index.ts";
 import { isKnownEncoding } from "../body.ts";
+import { encodingOf, mediaTypeOf } from "../headers.ts";
 import type { Intake } from "../intake.ts";
 import { refusalMeaning, refuse } from "../outcome.ts";
 import { parseLokiPush } from "./loki-json.ts";
 import { buildLogsRequest } from "./loki-logs.ts";
 import { decodeLokiPush } from "./loki-protobuf.ts";
-import { encodingOf, mediaTypeOf, retryAfter, type ForeignProtocol } from "./protocol.ts";
+import { retryAfter, type ForeignProtocol } from "./protocol.ts";
 
 interface LokiSettings {
   readonly intake: Intake;

@@ -28,16 +28,3 @@ export function retryAfter({ retryAfterMs }: Refusal): Record<string, string> {
   if (retryAfterMs === undefined) return {};
   return { "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) };
 }
-
-export function mediaTypeOf(headers: IncomingHttpHeaders): string {
-  return (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
-}
-
-export function encodingOf(headers: IncomingHttpHeaders): string {
-  return (headers["content-encoding"] ?? "").trim().toLowerCase();
-}
-
-export function contentLengthOf(headers: IncomingHttpHeaders): number | undefined {
-  const length = headers["content-length"];
-  return length === undefined ? undefined : Number(length);
-}

@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock, SeriesWrite } from "../../model/index.ts";
 import { decodeRemoteWrite, encodeSeriesBatch, type RemoteWriteVersion } from "../../otlp/index.ts";
+import { encodingOf, mediaTypeOf } from "../headers.ts";
 import { refusalMeaning, refuse, type Refusal } from "../outcome.ts";
 import type { ReceiveMetrics } from "../telemetry.ts";
 import { createFamilyMemory } from "./family-memory.ts";
-import { encodingOf, mediaTypeOf, retryAfter, type ForeignAnswer, type ForeignProtocol } from "./protocol.ts";
+import { retryAfter, type ForeignAnswer, type ForeignProtocol } from "./protocol.ts";
 import { normalizeLabels, normalizeSeriesLabels } from "./series-labels.ts";
 
 /** What of a batch got into the `series` stream and the store. */

@@ -1,9 +1,10 @@
 import type { Clock } from "../../model/index.ts";
 import { encodeRequest } from "../../otlp/index.ts";
 import { isKnownEncoding, knownEncodings } from "../body.ts";
+import { encodingOf, mediaTypeOf } from "../headers.ts";
 import type { Intake } from "../intake.ts";
 import { refusalMeaning, refuse } from "../outcome.ts";
-import { encodingOf, mediaTypeOf, retryAfter, type ForeignProtocol } from "./protocol.ts";
+import { retryAfter, type ForeignProtocol } from "./protocol.ts";
 import { buildTracesRequest } from "./zipkin-span.ts";
 
 interface ZipkinSettings {
