@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { freePort } from "../../support/index.ts";
-import { encode } from "./otlp-schema.ts";
+import { oracleEncode, root } from "../otlp/schema.ts";
 import { startReceiver, type Answer, type Receiver } from "./receiver.ts";
 import { eventually, readSample, startService, type Service } from "./service.ts";
 
@@ -151,7 +151,9 @@ test("spans that a partial success rejects are not counted as sent", async () =>
       ? {
           status: 200,
           takes: true,
-          body: encode("ExportResponse", { partialSuccess: { rejected: 2, errorMessage: "too old" } }),
+          body: oracleEncode(root.lookupType("ExportResponse"), {
+            partialSuccess: { rejected: 2, errorMessage: "too old" },
+          }),
         }
       : undefined;
   await using service = await startService({

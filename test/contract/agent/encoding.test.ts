@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ProtobufWriter, writeAttributes } from "../../../packages/agent/src/resilience/index.ts";
-import { decode } from "./otlp-schema.ts";
+import { oracleDecode, root } from "../otlp/schema.ts";
 
 /** The attributes as another decoder reads them. */
 function throughProtobufjs(attributes: Record<string, unknown>): unknown {
   const writer = new ProtobufWriter(1);
   writeAttributes(writer, 1, attributes);
-  return decode("Resource", writer.view(0, writer.position));
+  return oracleDecode(root.lookupType("Resource"), writer.view(0, writer.position));
 }
 
 /** What OTLP has for a value, in protobufjs' plain objects. */
@@ -19,7 +19,7 @@ function expected(value: unknown): Record<string, unknown> {
   if (typeof value === "number")
     return Number.isSafeInteger(value) ? { intValue: String(value + 0) } : { doubleValue: value };
   if (Array.isArray(value)) return { arrayValue: value.length === 0 ? {} : { values: value.map(expected) } };
-  if (value instanceof Uint8Array) return { bytesValue: Buffer.from(value).toString("hex") };
+  if (value instanceof Uint8Array) return { bytesValue: Buffer.from(value).toString("base64") };
   if (value === null) return {};
   const pairs = Object.entries(value as object);
   return { kvlistValue: pairs.length === 0 ? {} : { values: pairs.map(expectedPair) } };

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
-import { decode } from "./otlp-schema.ts";
+import { oracleDecode, root } from "../otlp/schema.ts";
 
 type Attributes = Record<string, unknown>;
 
@@ -173,7 +173,7 @@ function itemsOf(
   body: Buffer,
   { message, resources, scopes, items }: Record<"message" | "resources" | "scopes" | "items", string>,
 ): { item: Raw; scope: string; resource: Attributes }[] {
-  const request = decode(message, body) as Record<string, Raw[] | undefined>;
+  const request = oracleDecode(root.lookupType(message), body) as Record<string, Raw[] | undefined>;
   return (request[resources] ?? []).flatMap((ofResource) => {
     const { attributes } = (ofResource["resource"] ?? {}) as { attributes?: RawPair[] };
     const resource = readAttributes(attributes);
@@ -185,7 +185,7 @@ function itemsOf(
 }
 
 function readSpans(body: Buffer, receivedMs: number): ReceivedSpan[] {
-  const where = { message: "TraceRequest", resources: "resourceSpans", scopes: "scopeSpans", items: "spans" };
+  const where = { message: "SpansRequest", resources: "resourceSpans", scopes: "scopeSpans", items: "spans" };
   return itemsOf(body, where).map(({ item, scope, resource }) => ({
     name: item["name"] ?? "",
     kind: item["kind"] ?? 0,

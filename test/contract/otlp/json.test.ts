@@ -82,8 +82,8 @@ for (const signal of signals) {
       const wanted = oracleDecode(type, bytes);
       if (!isDeepStrictEqual(decoded, wanted)) expect(decoded).toEqual(wanted);
     };
-    const textChanges = fc.array(mutations, { maxLength: 10 });
-    const valueChanges = fc.array(fc.tuple(fc.nat(60), oddValue), { maxLength: 20 });
+    const textChanges = fc.array(mutations, { minLength: 10, maxLength: 10 });
+    const valueChanges = fc.array(fc.tuple(fc.nat(60), oddValue), { minLength: 24, maxLength: 24 });
     fc.assert(
       fc.property(requests[signal], textChanges, valueChanges, (request, mutateText, mutateValue) => {
         const json = jsonOf(oracleDecode(type, oracleEncode(type, request)));
@@ -92,9 +92,10 @@ for (const signal of signals) {
         for (const [nth, value] of mutateValue)
           take(Buffer.from(JSON.stringify(replaceValue(document, nth, value))));
       }),
-      { numRuns: isLong ? 170_000 : 500 },
+      { numRuns: isLong ? 100_000 : 1_000 },
     );
-    expect(count.accepted).toBeGreaterThan(200);
-    expect(count.refused).toBeGreaterThan(200);
+    // Three signals make 100,000 cases, and neither branch may have become empty.
+    expect(count.accepted).toBeGreaterThan(1_000);
+    expect(count.refused).toBeGreaterThan(1_000);
   });
 }
