@@ -193,6 +193,41 @@ test("with 1.0, a sample out of order costs only its own record", async () => {
   expect(await harness.metric("quartet_export_dropped_items_total", { reason: "out_of_order" })).toBe(1);
 });
 
+test("with 1.0, a late series costs only itself, also when the receiver goes away meanwhile", async () => {
+  await using harness = await open();
+  const names = Array.from({ length: 100 }, (_, index) => (index === 37 ? "late" : `s${index}`));
+  let requests = 0;
+  harness.backend.answer = (request) => {
+    if (isV2(request)) return { status: 415 };
+    requests += 1;
+    if (requests === 5) return { status: 503 };
+    return samplesOf(request).includes("late@1")
+      ? { status: 400, body: "out of order sample" }
+      : { status: 204 };
+  };
+  await append(harness, 1, ...names);
+  harness.exporter.start();
+  harness.clock.advance(await untilDelay(harness));
+  await untilSettled(harness, 1);
+  expect(await harness.metric("quartet_export_sent_items_total")).toBe(99);
+  expect(await harness.metric("quartet_export_dropped_items_total", { reason: "out_of_order" })).toBe(1);
+  const [first, ...others] = harness.backend.requests.filter((request) => !isV2(request));
+  expect(samplesOf(first!)).toHaveLength(100);
+  expect(new Set(others.flatMap(samplesOf)).size).toBe(100);
+  expect(others.length).toBeLessThan(20);
+});
+
+test("with 1.0, a record that is late as a whole is given up after some requests", async () => {
+  await using harness = await open();
+  harness.backend.answer = (request) =>
+    isV2(request) ? { status: 415 } : { status: 400, body: "out of order sample" };
+  await append(harness, 1, ...Array.from({ length: 500 }, (_, index) => `s${index}`));
+  harness.exporter.start();
+  await untilSettled(harness, 1);
+  expect(await harness.metric("quartet_export_dropped_items_total", { reason: "out_of_order" })).toBe(500);
+  expect(harness.backend.requests.length).toBeLessThan(80);
+});
+
 test("data that both versions refuse makes no receiver of 1.0 of it", async () => {
   await using harness = await open();
   harness.backend.answer = () => ({ status: 400, body: "no" });

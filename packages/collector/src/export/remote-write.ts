@@ -4,6 +4,7 @@ import type { Log } from "../telemetry/index.ts";
 import type { BackEnd } from "./back-end.ts";
 import { outcomeOfError, type Outcome } from "./outcome.ts";
 import { answerToV1, answerToV2, type NotSpoken } from "./remote-write-answer.ts";
+import { createRecordParts, type RecordParts, type SeriesPart } from "./remote-write-parts.ts";
 import type { ExportResponse, Transport } from "./transport.ts";
 
 export interface RemoteWriteSettings {
@@ -91,9 +92,22 @@ export function createRemoteWriteBackEnd(settings: RemoteWriteSettings): BackEnd
     await post(headersV1, body, { signal, read: () => undefined });
   }
 
-  function encodeV1(payloads: readonly Uint8Array[]) {
-    const { body, customHistograms } = encodeWriteRequestV1(payloads, externalLabels, describe);
-    return { body: compressSnappy(body), customHistograms };
+  function encodeV1(payloads: readonly Uint8Array[], part?: SeriesPart) {
+    const { body, counts, ...rest } = encodeWriteRequestV1(payloads, externalLabels, describe, part);
+    return { ...rest, body: compressSnappy(body), sampleCount: counts.samples + counts.histograms };
+  }
+
+  function postV1(
+    { body, sampleCount }: ReturnType<typeof encodeV1>,
+    recordCount: number,
+    signal: AbortSignal,
+  ): Promise<Outcome> | Outcome {
+    if (sampleCount === 0) return { kind: "accepted", rejectedCount: 0, message: "" };
+    const sent = { sampleCount, recordCount };
+    return post(headersV1, body, {
+      signal,
+      read: (response) => answerToV1(response, sent, clock.nowMs()),
+    });
   }
 
   async function encode(records: readonly JournalRecord[]) {
@@ -103,21 +117,23 @@ export function createRemoteWriteBackEnd(settings: RemoteWriteSettings): BackEnd
     let bodyV2: Buffer | undefined;
     let requestV1: ReturnType<typeof encodeV1> | undefined;
 
+    let parts: RecordParts | undefined;
+
     async function attemptV1(signal: AbortSignal): Promise<Outcome> {
       try {
         requestV1 ??= encodeV1(payloads);
       } catch (error) {
         return { kind: "refused", message: (error as Error).message };
       }
-      const { customHistograms } = requestV1;
-      const sent = { sampleCount: sampleCount - customHistograms, recordCount: records.length };
-      const outcome: Outcome =
-        sent.sampleCount === 0
-          ? { kind: "accepted", rejectedCount: 0, message: "" }
-          : await post(headersV1, requestV1.body, {
-              signal,
-              read: (response) => answerToV1(response, sent, clock.nowMs()),
-            });
+      const { customHistograms, seriesCount } = requestV1;
+      const sendPart = async (part: SeriesPart) => postV1(encodeV1(payloads, part), 1, signal);
+      let outcome = await (parts?.attempt(sendPart) ?? postV1(requestV1, records.length, signal));
+      const isLate = outcome.kind === "accepted" && outcome.dropped !== undefined;
+      if (parts === undefined && isLate && seriesCount > 1) {
+        // Nothing of the record was written, though only some of it may be late.
+        parts = createRecordParts(seriesCount);
+        outcome = await parts.attempt(sendPart);
+      }
       if (outcome.kind !== "accepted") return outcome;
       await sendMetadata(signal);
       if (customHistograms === 0) return outcome;

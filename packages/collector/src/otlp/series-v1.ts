@@ -44,7 +44,8 @@ const tagValue = 2 * 8 + 2;
 /**
  * Makes one remote write 1.0 request of several records of the `series` stream: labels are written out, start timestamps
  * left out. Native histograms with custom bounds are left out and counted, as 1.0 does not know them.
- * `describe` hears of the metadata of each series.
+ * `describe` hears of the metadata of each series. `part` takes some series of each record only, by their numbers, the second
+ * not included.
  * @throws CollectorError QUARTET_SERIES_INVALID
  * @see Prometheus remote write 1.0 specification
  */
@@ -52,21 +53,29 @@ export function encodeWriteRequestV1(
   payloads: readonly Uint8Array[],
   externalLabels: Labels,
   describe: (family: string, metadata: MetricMetadata) => void,
-): { readonly body: Buffer; readonly counts: WriteCounts; readonly customHistograms: number } {
+  part: { readonly from: number; readonly to: number } = { from: 0, to: Infinity },
+): {
+  readonly body: Buffer;
+  readonly counts: WriteCounts;
+  readonly customHistograms: number;
+  readonly seriesCount: number;
+} {
   try {
     const sizeBytes = payloads.reduce((sum, { length }) => sum + length, 0);
     const writer = new ForwardWriter(sizeBytes * 4);
     const external = encodeLabels(externalLabels);
     const counts = { samples: 0, histograms: 0, exemplars: 0 };
     const request: RequestV1 = { writer, external, counts, customHistograms: 0, describe };
-    for (const record of payloads.map(openSeriesRecord)) {
+    const records = payloads.map(openSeriesRecord);
+    for (const record of records) {
       const places = placeExternalLabels(record, externalLabels);
-      for (let at = 0; at < record.series.length; at += 2) {
+      for (let at = part.from * 2; at < Math.min(part.to * 2, record.series.length); at += 2) {
         record.cursor.position = record.series[at]!;
         writeSeries(request, { record, places, end: record.series[at + 1]! });
       }
     }
-    return { body: writer.take(), counts, customHistograms: request.customHistograms };
+    const seriesCount = records.reduce((sum, { series }) => sum + series.length / 2, 0);
+    return { body: writer.take(), counts, customHistograms: request.customHistograms, seriesCount };
   } catch (cause) {
     throw invalidSeries(cause);
   }
