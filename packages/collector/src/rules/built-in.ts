@@ -35,11 +35,11 @@ groups:
         annotations:
           summary: "exporter {{ $labels.exporter }} gave up {{ $value | humanize }} items of {{ $labels.signal }}: {{ $labels.reason }}"
       - alert: QuartetDeadLetters
-        expr: sum by (instance, exporter, signal) (increase(quartet_export_dead_letter_items_total{job="quartet"}[5m])) > 0
+        expr: sum by (instance, stream, consumer) (increase(quartet_journal_dead_letter_records_total{job="quartet"}[5m])) > 0
         labels: { severity: warning }
         annotations:
-          summary: "the back end of {{ $labels.exporter }} refuses {{ $value | humanize }} items of {{ $labels.signal }} for good"
-          description: "They are kept in the data directory; quartet collector journal lists them with the reason."
+          summary: "{{ $labels.consumer }} could not take records of {{ $labels.stream }}"
+          description: "They are kept in the data directory: quartet collector journal list says why, and replays them once that is mended."
       - alert: QuartetReceiveRefusing
         expr: sum by (instance, signal, reason) (increase(quartet_receive_refused_requests_total{job="quartet",reason=~"journal_full|journal_unavailable|memory_full"}[1m])) > 0
         for: 1m
