@@ -15,6 +15,8 @@ export interface AttributeList {
   readonly start: number;
   readonly end: number;
   readonly field: number;
+  /** Who gets a new name, by the name: where that attribute begins, -1 for nobody. Filled in when first asked. */
+  winners: Map<string, number> | undefined;
 }
 
 // Fields of KeyValue, AnyValue, ArrayValue and KeyValueList.
@@ -57,7 +59,7 @@ export class AttributeEditor {
     if (verdict.isIdle && (!rules.hasNested || isScalarIdle(rules, cursor.bytes, this.#keyEnd, end))) return;
     const keyLengthStart = this.#keyLengthStart;
     const keyEnd = this.#keyEnd;
-    const renamed = this.#renamedIn(rules, list, verdict, start);
+    const renamed = this.#renamedIn(list, verdict, start);
     const addition = rules.additions[(renamed ?? verdict).addition];
     if (addition?.isUpsert === true) this.#replace(lengthStart, end, addition.encoded);
     else if (verdict.maskRule >= 0 && this.#hasValue) this.#mask(verdict, renamed, lengthStart, end);
@@ -122,7 +124,7 @@ export class AttributeEditor {
       const { start, end } = cursor;
       this.#readKey(start, end);
       const verdict = this.#verdict(rules);
-      const { addition } = this.#renamedIn(rules, list, verdict, start) ?? verdict;
+      const { addition } = this.#renamedIn(list, verdict, start) ?? verdict;
       if (addition >= 0) present[addition] = true;
       cursor.position = end;
     }
@@ -198,29 +200,36 @@ export class AttributeEditor {
    * The new name, unless another attribute of the list has it or gets it first: two with one key make a batch that
    * back ends refuse as a whole.
    */
-  #renamedIn(
-    rules: AttributeRules,
-    list: AttributeList,
-    { renamed }: KeyVerdict,
-    ownStart: number,
-  ): Renamed | undefined {
+  #renamedIn(list: AttributeList, { renamed }: KeyVerdict, ownStart: number): Renamed | undefined {
     if (renamed === undefined) return undefined;
-    const hasValue = this.#hasValue;
+    // Once for the list: a sender with thousands of attributes of one key must not cost their square.
+    const winners = (list.winners ??= new Map<string, number>());
+    let winner = winners.get(renamed.name);
+    if (winner === undefined) {
+      const hasValue = this.#hasValue;
+      winner = this.#winnerOf(list, renamed);
+      this.#hasValue = hasValue;
+      winners.set(renamed.name, winner);
+    }
+    return winner === ownStart ? renamed : undefined;
+  }
+
+  /** Where the first attribute begins that gets the new name; -1 when one has it already. */
+  #winnerOf(list: AttributeList, { key, oldKeys }: Renamed): number {
     const { cursor } = this.#state;
-    let isFree = true;
+    let winner = -1;
     cursor.position = list.start;
-    while (isFree && cursor.position < list.end) {
+    while (cursor.position < list.end) {
       const field = cursor.tag(list.end);
       cursor.skip(list.end);
       if (field !== list.field || cursor.wireType !== wireBytes) continue;
       const { start, end } = cursor;
       this.#readKey(start, end);
-      if (this.#hasKey(renamed.key)) isFree = false;
-      else if (start < ownStart && renamed.oldKeys.some((key) => this.#hasKey(key))) isFree = false;
+      if (this.#hasKey(key)) return -1;
+      if (winner < 0 && oldKeys.some((old) => this.#hasKey(old))) winner = start;
       cursor.position = end;
     }
-    this.#hasValue = hasValue;
-    return isFree ? renamed : undefined;
+    return winner;
   }
 
   /** Whether the KeyValue read last has this key. */

@@ -19,6 +19,7 @@ export interface KeyVerdict {
 }
 
 export interface Renamed {
+  readonly name: string;
   /** UTF-8, and the same with its length before it. */
   readonly key: Buffer;
   /** All keys that get this name. */
@@ -76,6 +77,7 @@ export function createAttributeRules(settings: {
         renamed === undefined || renamed === key || key === ""
           ? undefined
           : {
+              name: renamed,
               key: Buffer.from(renamed),
               oldKeys: [...renames].flatMap(([old, name]) => (name === renamed ? [Buffer.from(old)] : [])),
               keyEncoded: encodeText(renamed),

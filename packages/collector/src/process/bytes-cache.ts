@@ -18,6 +18,9 @@ export interface BytesCacheSettings<T> {
   readonly find: (bytes: Uint8Array, start: number, end: number) => T;
 }
 
+/** A sender that makes its keys collide on purpose gets them looked at anew each time, and holds up nobody. */
+const probesMax = 16;
+
 export function createBytesCache<T>({ entriesMax, lengthMax, find }: BytesCacheSettings<T>): BytesCache<T> {
   /** Open addressing with linear probing, at most half full. */
   let table: (Entry<T> | undefined)[] = emptyTable(32);
@@ -30,17 +33,21 @@ export function createBytesCache<T>({ entriesMax, lengthMax, find }: BytesCacheS
     } else if (size * 2 >= table.length) {
       const before = table;
       table = emptyTable(before.length * 2);
+      size = 0;
       for (const known of before) if (known !== undefined) place(known);
     }
     place(entry);
-    size += 1;
   }
 
   function place(entry: Entry<T>): void {
     const mask = table.length - 1;
-    let at = entry.hash & mask;
-    while (table[at] !== undefined) at = (at + 1) & mask;
-    table[at] = entry;
+    for (let probe = 0; probe < probesMax; probe += 1) {
+      const at = (entry.hash + probe) & mask;
+      if (table[at] !== undefined) continue;
+      table[at] = entry;
+      size += 1;
+      return;
+    }
   }
 
   return {
@@ -48,8 +55,8 @@ export function createBytesCache<T>({ entriesMax, lengthMax, find }: BytesCacheS
       if (end - start > lengthMax) return find(bytes, start, end);
       const hash = hashBytes(bytes, start, end);
       const mask = table.length - 1;
-      for (let at = hash & mask; ; at = (at + 1) & mask) {
-        const entry = table[at];
+      for (let probe = 0; probe < probesMax; probe += 1) {
+        const entry = table[(hash + probe) & mask];
         if (entry === undefined) break;
         if (entry.hash === hash && isSame(entry.bytes, bytes, start, end)) return entry.value;
       }

@@ -62,8 +62,7 @@ export class RequestEditor implements EditState {
       const { start: contentStart, end: contentEnd } = cursor;
       switch (field.kind) {
         case "attribute":
-          list ??= { start, end, field: number };
-          if (list.field !== number) list = { start, end, field: number };
+          if (list?.field !== number) list = { start, end, field: number, winners: undefined };
           this.#attributes.attribute(field.rules, list, lengthStart, contentStart, contentEnd);
           break;
         case "text":
@@ -160,7 +159,7 @@ export class RequestEditor implements EditState {
       cursor.skip(end);
       if (field !== fieldResource || cursor.wireType !== wireBytes) continue;
       const resourceEnd = cursor.end;
-      const list = { start: cursor.start, end: resourceEnd, field: fieldAttributes };
+      const list = { start: cursor.start, end: resourceEnd, field: fieldAttributes, winners: undefined };
       this.#attributes.findPresent(rules, list, present);
       cursor.position = resourceEnd;
     }
