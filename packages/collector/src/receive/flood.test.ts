@@ -122,11 +122,11 @@ test("clients that end in mid-body are let go, and their memory with them", asyn
   );
 }, 30_000);
 
-test("two thousand connections that say nothing keep nobody out", async () => {
-  const { address, url, metrics } = await open();
-  const idle = await Promise.all(Array.from({ length: 2_000 }, () => dial(address)));
-  await vi.waitFor(async () => expect(await metrics()).toContain("quartet_receive_connections 2000"), {
-    timeout: 10_000,
+test("a thousand connections that say nothing keep nobody out", async () => {
+  const { address, url, metrics } = await open({ headersTimeoutMs: 60_000 });
+  const idle = await Promise.all(Array.from({ length: 1_000 }, () => dial(address)));
+  await vi.waitFor(async () => expect(await metrics()).toContain("quartet_receive_connections 1000"), {
+    timeout: 20_000,
   });
   expect((await post(`${url}/v1/traces`, body)).status).toBe(200);
   for (const { socket } of idle) socket.destroy();
