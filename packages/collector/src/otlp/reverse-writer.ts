@@ -1,3 +1,5 @@
+const shortTextLengthMax = 48;
+
 /**
  * Writes a protobuf message from its end to its beginning, so that the length of a nested message is known when it is written:
  * one buffer, nothing copied. Write the last field first, and of each field the content before the tag.
@@ -107,11 +109,28 @@ export class ReverseWriter {
 
   /** UTF-8 and its length; the tag comes after. */
   string(text: string): void {
+    if (text.length <= shortTextLengthMax && this.#shortAscii(text)) return;
     const size = Buffer.byteLength(text);
     this.#reserve(size);
     this.#start -= size;
     this.#buffer.write(text, this.#start, size);
     this.varint(size);
+  }
+
+  /** Two calls into the engine cost more than a short text does; false, and nothing written, when it is not all ASCII. */
+  #shortAscii(text: string): boolean {
+    const { length } = text;
+    this.#reserve(length);
+    const start = this.#start - length;
+    const buffer = this.#buffer;
+    for (let index = 0; index < length; index += 1) {
+      const code = text.charCodeAt(index);
+      if (code >= 0x80) return false;
+      buffer[start + index] = code;
+    }
+    this.#start = start;
+    this.varint(length);
+    return true;
   }
 
   raw(content: Uint8Array): void {
