@@ -245,32 +245,33 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
       return 0;
     }
     let stored = 0;
-    /** The series that a sample of this time goes into; undefined when it is refused. */
-    const seriesAt = (timestampMs: number, isHistogram: boolean): HeadSeries | undefined => {
-      if (!Number.isSafeInteger(timestampMs)) refuse("invalid_timestamp", isHistogram);
-      else if (timestampMs < cutoffMs) refuse("too_old", isHistogram);
-      else if (series !== undefined) return series;
-      else {
-        const added = addSeries(key, write.labels);
-        if (typeof added !== "string") return (series = added);
-        refuse(added, isHistogram);
-      }
-      return undefined;
-    };
-    const settle = (outcome: SampleOutcome | "histogram_too_large", isHistogram: boolean): void => {
-      if (outcome === "stored") stored += 1;
-      else if (outcome !== "present") refuse(outcome, isHistogram);
-    };
     for (const { timestampMs, value, isStale } of write.samples) {
-      const into = seriesAt(timestampMs, false);
-      if (into === undefined) continue;
+      const reason = reasonAgainst(timestampMs, cutoffMs);
+      const into = reason ?? series ?? addSeries(key, write.labels);
+      if (typeof into === "string") {
+        refuse(into, false);
+        continue;
+      }
+      series = into;
       staged.timestampMs = timestampMs;
       stageValue(staged, value, isStale === true);
-      settle(chains.write(into.slot, staged), false);
+      const outcome = chains.write(into.slot, staged);
+      if (outcome === "stored") stored += 1;
+      else if (outcome !== "present") refuse(outcome, false);
     }
-    for (const histogram of write.histograms ?? []) {
-      const into = seriesAt(histogram.timestampMs, true);
-      if (into !== undefined) settle(storeHistogram(into.slot, histogram), true);
+    if (write.histograms !== undefined) {
+      for (const histogram of write.histograms) {
+        const reason = reasonAgainst(histogram.timestampMs, cutoffMs);
+        const into = reason ?? series ?? addSeries(key, write.labels);
+        if (typeof into === "string") {
+          refuse(into, true);
+          continue;
+        }
+        series = into;
+        const outcome = storeHistogram(into.slot, histogram);
+        if (outcome === "stored") stored += 1;
+        else if (outcome !== "present") refuse(outcome, true);
+      }
     }
     if (series === undefined) return stored;
     // A sender of remote write 1.0 tells it later than the samples.
@@ -346,4 +347,9 @@ function areValid(labels: Labels): boolean {
     before = name;
   }
   return true;
+}
+
+function reasonAgainst(timestampMs: number, cutoffMs: number): RefusalReason | undefined {
+  if (!Number.isSafeInteger(timestampMs)) return "invalid_timestamp";
+  return timestampMs < cutoffMs ? "too_old" : undefined;
 }
