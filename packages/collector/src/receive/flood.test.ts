@@ -98,6 +98,17 @@ test("headers that go on without end end their session", async () => {
   expect(rounds).toBeLessThan(5_000);
 }, 30_000);
 
+test.each([
+  ["nothing more", preface],
+  ["half of its headers", Buffer.concat([preface, frame(typeHeaders, 0, 1, headers)])],
+])("a session that says %s is cut off like any connection without a request", async (_, said) => {
+  const { address, metrics } = await open({ headersTimeoutMs: 200 });
+  const { socket, closed } = await dial(address);
+  socket.write(said);
+  await closed;
+  expect(await metrics()).toContain('quartet_receive_cut_connections_total{reason="slow"} 1');
+});
+
 test("a client that asks for answers and does not read them is ended, or taken nothing from any more", async () => {
   const opened = await open();
   const pings = Buffer.concat(Array.from({ length: 100 }, () => frame(typePing, 0, 0, Buffer.alloc(8))));

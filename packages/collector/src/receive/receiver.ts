@@ -162,6 +162,12 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
     session.setLocalWindowSize(sessionWindowBytes);
     session.setTimeout(idleSessionTimeoutMs, () => session.close());
     session.once("close", () => sessions.delete(session));
+    // Pings keep a session from being idle, and headers that stop in their middle are no request yet.
+    const cancel = clock.setTimer(() => {
+      metrics.cutConnections.add({ reason: "slow" });
+      session.destroy();
+    }, headersTimeoutMs);
+    session.once("stream", cancel).once("close", cancel);
     // What a client breaks is its own loss; the error is also on each of its streams.
     session.on("error", () => metrics.cutConnections.add({ reason: "malformed" }));
   });
