@@ -7,7 +7,7 @@ import { readBody, refuseTooLarge } from "../body.ts";
 import { drain } from "../drain.ts";
 import { contentLengthOf, encodingOf } from "../headers.ts";
 import type { Intake } from "../intake.ts";
-import { refusalOf, type Refusal } from "../outcome.ts";
+import { refusalOf, refuse, type Refusal } from "../outcome.ts";
 import type { ReceiveMetrics } from "../telemetry.ts";
 import type { ForeignAnswer, ForeignProtocol } from "./protocol.ts";
 
@@ -34,6 +34,8 @@ export function createEndpoint(protocol: ForeignProtocol, admit: Admit, shared: 
   const { requestSizeBytesMax, metrics, clock, log } = shared;
 
   function refuseEarly({ headers }: IncomingMessage): Refusal | undefined {
+    // Any page that is open beside a collector on loopback could send: browsers ask before (CORS) only where the type is said.
+    if (headers.origin !== undefined) return refuse("origin", `pages of ${headers.origin} may not send here`);
     const refusal = protocol.refuseEarly(headers);
     if (refusal !== undefined) return refusal;
     return (contentLengthOf(headers) ?? 0) > requestSizeBytesMax

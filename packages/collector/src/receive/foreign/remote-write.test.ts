@@ -150,6 +150,14 @@ test("other content types and encodings are refused with 415", async () => {
   expect((await send(url, body, { "content-encoding": "zstd" })).status).toBe(415);
 });
 
+test("a web page may not send, though it need not ask before a request without a content type", async () => {
+  const { url, series } = await openPush();
+  const headers = { origin: "https://evil.example" };
+  const body = new Uint8Array(bodyOf(write(["__name__", "a"])));
+  expect((await fetch(`${url}/api/v1/write`, { method: "POST", body, headers })).status).toBe(403);
+  expect(series).toEqual([]);
+});
+
 test("a broken body is refused with 400, one that is too large with 413", async () => {
   const { url, series } = await openPush({ requestSizeBytesMax: 10_000 });
   expect((await send(url, Buffer.from("no snappy"))).status).toBe(400);

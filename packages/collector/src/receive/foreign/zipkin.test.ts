@@ -245,6 +245,17 @@ test("other addresses, methods, types and encodings are refused", async () => {
   expect((await report([], { "content-encoding": "br" })).status).toBe(415);
 });
 
+test("a web page may not send, though it need not ask before a request without a content type", async () => {
+  const { appended, url } = await openZipkin();
+  const headers = { origin: "https://evil.example" };
+  const answer = await fetch(url, { method: "POST", body: Buffer.from(JSON.stringify([minimal])), headers });
+  expect([answer.status, await answer.text()]).toEqual([
+    403,
+    "pages of https://evil.example may not send here\n",
+  ]);
+  expect(appended).toEqual([]);
+});
+
 test("tokens, limits and a full journal are those of OTLP", async () => {
   const closed = await openZipkin({ tokens: ["secret"] });
   expect((await closed.report([minimal])).status).toBe(401);
