@@ -13,6 +13,7 @@ import {
 } from "../../../packages/collector/src/otlp/index.ts";
 import { mutations, requests } from "./arbitrary.ts";
 import { isReadDifferently } from "./laxity.ts";
+import { oddChoices, writeOddly } from "./odd-writing.ts";
 import { oracleDecode, oracleEncode, requestTypes, type Signal } from "./schema.ts";
 
 const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
@@ -187,6 +188,21 @@ for (const signal of signals) {
       }),
       { numRuns: isLong ? 100_000 : 150 },
     );
+  });
+
+  test(`${signal}: requests that are written as nobody writes them are read as protobufjs reads them`, () => {
+    const runs = isLong ? 300_000 : 1_000;
+    let agreedCount = 0;
+    fc.assert(
+      fc.property(requests[signal], oddChoices, (request, choose) => {
+        const outcome = compareMutated(signal, writeOddly(type, oracleEncode(type, request), choose));
+        expect(outcome).not.toBe("refused");
+        if (outcome === "agreed") agreedCount += 1;
+      }),
+      { numRuns: runs },
+    );
+    // Negative enums take ten bytes, where protobufjs is no judge.
+    expect(agreedCount).toBeGreaterThan(runs / 2);
   });
 
   test(`${signal}: on mutated requests the scanner agrees with protobufjs or refuses them with its own error`, () => {

@@ -12,6 +12,7 @@ import { createProcess } from "../../../packages/collector/src/process/index.ts"
 import { createTelemetry } from "../../../packages/collector/src/telemetry/index.ts";
 import { mutations, requests } from "../otlp/arbitrary.ts";
 import { isReadDifferently } from "../otlp/laxity.ts";
+import { oddChoices, writeOddly } from "../otlp/odd-writing.ts";
 import { oracleDecode, oracleEncode, requestTypes, type Signal } from "../otlp/schema.ts";
 import { countOf, processPlainly } from "./plain-process.ts";
 
@@ -154,8 +155,9 @@ for (const signal of signals) {
 
   test(`${signal}: the stage does on bytes what plain code does on objects, and counts the same`, async () => {
     await fc.assert(
-      fc.asyncProperty(requests[signal], rulesOf(signal), async (generated, rules) => {
-        const bytes = oracleEncode(type, seed(generated) as Plain);
+      fc.asyncProperty(requests[signal], rulesOf(signal), oddChoices, async (generated, rules, choose) => {
+        const plainly = oracleEncode(type, seed(generated) as Plain);
+        const bytes = choose(2) === 0 ? plainly : writeOddly(type, plainly, choose);
         const decoded = oracleDecode(type, bytes) as Plain;
         const telemetry = createTelemetry();
         const processed = createProcess(rules, telemetry)(signal, { bytes, itemCount: countOf(decoded) });
