@@ -349,6 +349,7 @@ async function answer(
     case "query_range":
     case "query_exemplars":
     case "format_query":
+    case "parse_query":
     case "labels":
     case "label_values":
     case "series":

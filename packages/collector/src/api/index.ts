@@ -7,6 +7,7 @@ export {
   answerLabels,
   answerLabelValues,
   answerMetadata,
+  answerParseQuery,
   answerQuery,
   answerQueryRange,
   answerSeries,

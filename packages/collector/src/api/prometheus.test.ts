@@ -328,6 +328,34 @@ test("format_query lays an expression out anew", async () => {
   );
 });
 
+test("parse_query gives an expression's tree, by GET and by POST", async () => {
+  const tree = {
+    type: "aggregation",
+    op: "sum",
+    expr: {
+      type: "vectorSelector",
+      name: "x",
+      matchers: [{ name: "__name__", type: "=", value: "x" }],
+      offset: 300_000,
+      offsetExpr: null,
+      timestamp: null,
+      startOrEnd: null,
+      anchored: false,
+      smoothed: false,
+    },
+    param: null,
+    grouping: ["y"],
+    without: false,
+  };
+  expect(await get("/api/v1/parse_query", ["query", "sum by (y) (x offset 5m)"])).toEqual(answered(tree));
+  expect(await ask(api.url, "/api/v1/parse_query", { query: "sum by (y) (x offset 5m)" })).toEqual(
+    answered(tree),
+  );
+  expect(await get("/api/v1/parse_query", ["query", "sum("])).toEqual(
+    refused(400, "bad_data", `invalid parameter "query": 1:5: parse error: unclosed left parenthesis`),
+  );
+});
+
 test("what Grafana sends when a data source is saved and explored is answered", async () => {
   expect(await ask(api.url, "/api/v1/query", { query: "1+1", time: "4" })).toEqual(
     answered({ resultType: "scalar", result: [4, "2"] }),

@@ -2,6 +2,7 @@ import { compileMatcher, labelsToRecord, type Matcher, type Queryable } from "..
 import {
   evaluateInstant,
   evaluateRange,
+  expressionTree,
   formatExpression,
   formatSampleValue,
   parseDurationMs,
@@ -95,6 +96,11 @@ function answerOf(
 /** `GET|POST /api/v1/format_query`: the expression as Prometheus would lay it out. */
 export function answerFormatQuery(parameters: Parameters): Answer {
   return success(JSON.stringify(formatExpression(expressionOf(parameters))));
+}
+
+/** `GET|POST /api/v1/parse_query`: the expression's tree. */
+export function answerParseQuery(parameters: Parameters): Answer {
+  return success(JSON.stringify(expressionTree(expressionOf(parameters))));
 }
 
 /** `GET|POST /api/v1/labels`: names of labels. */

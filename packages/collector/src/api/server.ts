@@ -13,6 +13,7 @@ export const endpoints = {
   "/api/v1/query_range": "query_range",
   "/api/v1/query_exemplars": "query_exemplars",
   "/api/v1/format_query": "format_query",
+  "/api/v1/parse_query": "parse_query",
   "/api/v1/labels": "labels",
   "/api/v1/label/:name/values": "label_values",
   "/api/v1/series": "series",

@@ -11,6 +11,7 @@ export {
   type RangeQuery,
   type VectorSample,
 } from "./engine.ts";
+export { expressionTree, type TreeNode } from "./expression-tree.ts";
 export { formatExpression } from "./format-expression.ts";
 export { formatSampleValue } from "./format-value.ts";
 export { parseDurationMs } from "./literal.ts";

@@ -28,12 +28,14 @@ export function typeOf(node: Node): ValueType {
 }
 
 // The names that Prometheus' API has for the types.
-const shortName: Readonly<Record<ValueType, string>> = {
+const shortNames: Readonly<Record<ValueType, string>> = {
   scalar: "scalar",
   string: "string",
   "instant vector": "vector",
   "range vector": "matrix",
 };
+
+export const shortTypeName = (type: ValueType): string => shortNames[type];
 
 const scalarParameter: ReadonlySet<string> = new Set([
   "topk",
@@ -193,7 +195,10 @@ export function checkTypes(text: string, root: Node): ValueType {
       case "subquery": {
         const type = check(node.inner);
         if (type !== "instant vector") {
-          fail(node.span.start, `subquery is only allowed on instant vector, got ${shortName[type]} instead`);
+          fail(
+            node.span.start,
+            `subquery is only allowed on instant vector, got ${shortTypeName(type)} instead`,
+          );
         }
         break;
       }
