@@ -5,6 +5,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { CollectorError, isAuthorized, type TlsIdentity } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { failure, failureOf, type Answer } from "./answer.ts";
+import { compress } from "./compression.ts";
 import type { Parameters } from "./parameters.ts";
 
 /** Data endpoints below /api; each takes GET and POST with a form, but where marked. */
@@ -106,6 +107,7 @@ export function createApi(settings: ApiSettings): Api {
   server.register(async (guarded) => {
     guarded.addHook("onRequest", async (request, reply) => requireToken(request, reply, settings.tokens()));
     if (identity?.clientCa !== undefined) guarded.addHook("onRequest", requireCertificate);
+    guarded.addHook("onSend", compress);
     serveData(guarded, settings);
     guarded.register(async (pushed) => servePush(pushed, settings));
     for (const page of settings.pages) {
