@@ -38,7 +38,7 @@ const waitLogIntervalMs = 30_000;
 
 /**
  * Makes every part (or those named) ready and says for each how it went. Never throws because of a part: one that cannot be
- * had is "missing" with its reason, and its suites say so. Bounded: 20 minutes a build, 10 a download or the browser's installation.
+ * had is "missing" with its reason, and its suites say so. Bounded: 40 minutes a build, 10 a download or the browser's installation.
  * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv, names?: readonly string[] }} [settings]
  * @returns {Promise<readonly PreparedPart[]>}
  */
