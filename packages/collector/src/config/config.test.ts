@@ -132,6 +132,10 @@ test("an exporter's identity, certificates and proxy are read; what does not go 
     "quartet.yaml:6:12: export.jaeger.tls.cafile: unknown key; did you mean ca_file?",
   );
   check(
+    'proxy: "http://me:50%@proxy:3128"',
+    'quartet.yaml:6:5: export.jaeger.proxy: has a user or password with a "%" of its own; write it as %25',
+  );
+  check(
     'proxy: "https://proxy"',
     "quartet.yaml:6:5: export.jaeger.proxy: speaks to the proxy itself in the clear; write http://host:port",
   );

@@ -116,6 +116,11 @@ export function findExporterProblems(raw: RawExporter): {
       path: ["proxy"],
       message: "speaks to the proxy itself in the clear; write http://host:port",
     });
+  else if (proxy !== null && /%(?![0-9a-f]{2})/i.test(new URL(proxy).username + new URL(proxy).password))
+    problems.push({
+      path: ["proxy"],
+      message: 'has a user or password with a "%" of its own; write it as %25',
+    });
   return problems;
 }
 
