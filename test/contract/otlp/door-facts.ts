@@ -24,6 +24,7 @@ export function testDoor(server: () => OtlpServer): void {
   for (const [what, said] of [
     ["that says nothing", ""],
     ["that says P", "P"],
+    ["that says the preface of HTTP/2 and no more", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"],
     ["that stops in its headers", `${head}x-slow: `],
     ["that announces a megabyte and sends a byte", `${head}content-length: 1000000\r\n\r\nx`],
     ["that begins a chunk and stops", `${head}transfer-encoding: chunked\r\n\r\nffff\r\nx`],
