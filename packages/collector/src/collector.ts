@@ -1,17 +1,10 @@
 import { mkdirSync } from "node:fs";
-import { totalmem } from "node:os";
+import { availableParallelism, hostname, totalmem } from "node:os";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
-import {
-  createApi,
-  exposeMetrics,
-  failure,
-  success,
-  type Answer,
-  type Endpoint,
-  type Parameters,
-} from "./api/index.ts";
+import { answerQuestion } from "./answer-question.ts";
+import { createApi, exposeMetrics, failure } from "./api/index.ts";
 import { openTls, openTokens, parseAddress, type CollectorConfig, type TlsFiles } from "./config/index.ts";
 import type { EvaluateWorkerData } from "./evaluate-worker.ts";
 import type { ExportWorkerData } from "./export-worker.ts";
@@ -32,12 +25,13 @@ import { consumersOf } from "./stream-consumers.ts";
 import { connectThread, type Remote } from "./thread.ts";
 import { createTranscoder } from "./transcoder.ts";
 import { queryPage, tracePage } from "./ui/index.ts";
-import { version } from "./version.ts";
 
 export interface CollectorSettings {
   readonly config: CollectorConfig;
   /** Absolute; created when it is not there. */
   readonly dataDir: string;
+  /** Named in answers; default: none. */
+  readonly configFile?: string;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends a start that is under way, which takes as long as there is data to read. */
@@ -144,6 +138,22 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   };
 
   const apiAddress = parseAddress(config.api.listen)!;
+  const startedAtMs = clock.nowMs();
+  const facts = () => ({
+    configYaml: config.yaml,
+    configFile: settings.configFile ?? "",
+    dataDir,
+    listen: config.api.listen,
+    externalUrl: config.api.externalUrl ?? "",
+    retentionMs: config.store.retentionMs,
+    startedAtMs,
+    nowMs: clock.nowMs(),
+    workingDirectory: process.cwd(),
+    hostName: hostname(),
+    threadCount: 1 + Object.keys(threads).length,
+    processorCount: availableParallelism(),
+    heapBytesMax: getHeapStatistics().heap_size_limit,
+  });
   const api = createApi({
     ...apiAddress,
     ...guardOf("api", config.api, { clock, log }),
@@ -153,7 +163,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
           return failure("unavailable", "the collector is starting");
         const start = startQuery;
         const asked = { evaluate: threads.evaluate, query: () => threads.query ?? start() };
-        return await answer(asked, { endpoint, parameters, signal: leaving });
+        return await answerQuestion(asked, { endpoint, parameters, signal: leaving, facts });
       } catch (error) {
         if (workersDeadline === undefined) throw error;
         return failure("unavailable", "the collector is stopping");
@@ -326,35 +336,4 @@ function guardOf(
     tokens: tokensFile === undefined ? () => [] : openTokens({ file: tokensFile, section, ...watched }),
     ...(tls === undefined ? {} : { tls: openTls({ files: tls, section: `${section}.tls`, ...watched }) }),
   };
-}
-
-/** Sends a question to the thread that has the data. */
-async function answer(
-  threads: { readonly evaluate: Remote; readonly query: () => Remote },
-  question: { readonly endpoint: Endpoint; readonly parameters: Parameters; readonly signal: AbortSignal },
-): Promise<Answer> {
-  const { endpoint, parameters, signal } = question;
-  const { query, evaluate } = threads;
-  switch (endpoint) {
-    case "rules":
-      return success(JSON.stringify({ groups: await evaluate.call("groups") }));
-    case "alerts":
-      return success(JSON.stringify({ alerts: await evaluate.call("alerts") }));
-    case "buildinfo":
-      // Clients look here for a Prometheus version to decide what they may ask for.
-      return success(
-        JSON.stringify({ version: "3.14.0", application: "Quartet", quartetVersion: version, goVersion: "" }),
-      );
-    case "query":
-    case "query_range":
-    case "query_exemplars":
-    case "format_query":
-    case "parse_query":
-    case "labels":
-    case "label_values":
-    case "series":
-    case "metadata":
-    case "trace":
-      return await query().call<Answer>(endpoint, parameters, { signal });
-  }
 }

@@ -61,6 +61,7 @@ export async function runCollector(
     const collector = await startCollector({
       config,
       dataDir: resolve(flags["data-dir"]),
+      ...(flags.config === undefined ? {} : { configFile: resolve(flags.config) }),
       log,
       clock: systemClock,
       signal: io.signal,

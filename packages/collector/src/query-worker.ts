@@ -10,6 +10,7 @@ import {
   answerQueryRange,
   answerSeries,
   answerTrace,
+  answerTsdb,
   failureOf,
   type Answer,
   type Parameters,
@@ -58,6 +59,7 @@ serveCalls(parentPort!, {
   label_values: serve(answerLabelValues),
   series: serve(answerSeries),
   metadata: serve(answerMetadata),
+  tsdb: serve((parameters) => answerTsdb(parameters, queryable.statistics())),
   trace: serve((parameters, { nowMs, isCancelled }) =>
     answerTrace(parameters, { records: readSegments({ dir: dataDir, stream: "spans" }), nowMs, isCancelled }),
   ),

@@ -13,5 +13,15 @@ export {
   answerSeries,
   type QueryContext,
 } from "./prometheus.ts";
+export { answerRules } from "./rule-list.ts";
+export {
+  answerConfig,
+  answerFeatures,
+  answerFlags,
+  answerNothing,
+  answerRuntimeInfo,
+  answerTsdb,
+  type ProcessFacts,
+} from "./status.ts";
 export { createApi, type Api, type Endpoint } from "./server.ts";
 export { answerTrace } from "./trace.ts";

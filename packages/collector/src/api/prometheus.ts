@@ -1,4 +1,4 @@
-import { compileMatcher, labelsToRecord, type Matcher, type Queryable } from "../model/index.ts";
+import { labelsToRecord, type Queryable } from "../model/index.ts";
 import {
   evaluateInstant,
   evaluateRange,
@@ -12,6 +12,7 @@ import {
   type QueryValue,
 } from "../promql/index.ts";
 import { success, type Answer } from "./answer.ts";
+import { selectorsOf } from "./matchers.ts";
 import {
   beginningMs,
   durationMs,
@@ -20,7 +21,6 @@ import {
   limitOf,
   parameter,
   ParameterError,
-  parametersNamed,
   timeMs,
   type Parameters,
 } from "./parameters.ts";
@@ -191,24 +191,6 @@ function engineInput(parameters: Parameters, context: QueryContext) {
 
 function expressionOf(parameters: Parameters) {
   return inParameter("query", () => parseExpression(parameter(parameters, "query") ?? ""));
-}
-
-/** The selectors of `match[]`, each a plain one with a condition that not every series meets by lacking a label. */
-function selectorsOf(parameters: Parameters): readonly (readonly Matcher[])[] {
-  return parametersNamed(parameters, "match[]").map((text) => {
-    const matchers = inParameter("match[]", () => matchersOf(text));
-    // A regular expression is compiled outside the parser: what RE2 refuses is a wrong parameter too.
-    const isEmpty = inParameter("match[]", () => matchers.every((matcher) => compileMatcher(matcher)("")));
-    if (isEmpty) throw new ParameterError("match[]", "match[] must contain at least one non-empty matcher");
-    return matchers;
-  });
-}
-
-function matchersOf(text: string): readonly Matcher[] {
-  const { root } = parseExpression(text);
-  if (root.kind !== "vector selector" || root.offset !== undefined || root.at !== undefined)
-    throw new ParameterError("match[]", `${JSON.stringify(text)} is no series selector`);
-  return root.matchers;
 }
 
 /** A label's name that a client wrote in letters, digits and `_` only: `U__a_2e_b` is `a.b`, `U__a__b` is `a_b`. */

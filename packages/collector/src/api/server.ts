@@ -21,7 +21,16 @@ export const endpoints = {
   "/api/v1/metadata": "metadata",
   "/api/v1/rules": "rules",
   "/api/v1/alerts": "alerts",
+  "/api/v1/targets": "targets",
+  "/api/v1/targets/metadata": "target_metadata",
+  "/api/v1/scrape_pools": "scrape_pools",
+  "/api/v1/alertmanagers": "alertmanagers",
+  "/api/v1/features": "features",
   "/api/v1/status/buildinfo": "buildinfo",
+  "/api/v1/status/config": "config",
+  "/api/v1/status/flags": "flags",
+  "/api/v1/status/runtimeinfo": "runtimeinfo",
+  "/api/v1/status/tsdb": "tsdb",
   "/api/v3/traces/:trace_id": "trace",
 } as const;
 

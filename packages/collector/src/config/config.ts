@@ -1,5 +1,5 @@
 import { Ajv, type ErrorObject } from "ajv";
-import { LineCounter, parseDocument, type Document } from "yaml";
+import { LineCounter, parseDocument, stringify, type Document } from "yaml";
 import { CollectorError, nearest, type ProcessRules, type Stream } from "../model/index.ts";
 import { convertExporter, findExporterProblems, type ExporterConfig, type RawExporter } from "./exporter.ts";
 import { parseProcess, type RawProcess } from "./process.ts";
@@ -14,12 +14,15 @@ import {
   type RawTls,
 } from "./receive.ts";
 import { configSchema, keysNotServed } from "./schema.ts";
+import { withoutSecrets } from "./secrets.ts";
 import type { TlsFiles } from "./tls.ts";
 import { isLoopback, parseAddress, parseDurationMs, parseSizeBytes } from "./units.ts";
 import { expandVariables } from "./variables.ts";
 
 /** The collector's configuration, checked, with every default filled in and every unit converted. */
 export interface CollectorConfig {
+  /** As it was written, variables and defaults filled in, without secrets. */
+  readonly yaml: string;
   readonly receive: {
     /** Undefined: as much as the machine allows. */
     readonly memorySizeBytesMax: number | undefined;
@@ -296,6 +299,7 @@ function convert(raw: RawConfig, process: ProcessRules | undefined): CollectorCo
     return own === undefined ? half : parseSizeBytes(own)!;
   };
   return {
+    yaml: stringify(withoutSecrets(raw)),
     receive: {
       memorySizeBytesMax: convertSize(receive.memory_max),
       otlp: convertOtlp(receive.otlp),

@@ -58,6 +58,7 @@ export { compileMatcher, type Matcher, type MatchOperator } from "./matcher.ts";
 export {
   isStaleAt,
   setStaleAt,
+  type HeadStatistics,
   type MetricMetadata,
   type Queryable,
   type SeriesSamples,

@@ -26,6 +26,17 @@ export interface MetricMetadata {
   readonly unit: string;
 }
 
+/** How much the head of the store holds. */
+export interface HeadStatistics {
+  /** Of every living series. */
+  readonly series: readonly Labels[];
+  /** Blocks of samples; exemplars apart. */
+  readonly blockCount: number;
+  /** Of the oldest and the newest sample; undefined where there is none. */
+  readonly minTimeMs: number | undefined;
+  readonly maxTimeMs: number | undefined;
+}
+
 /** What PromQL and the API read. Implementations: the head of the store, in its own thread and in query workers. */
 export interface Queryable {
   /** Series that match all, each with its samples inside the range; series without one are left out. Any order. */

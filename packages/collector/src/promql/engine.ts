@@ -73,6 +73,12 @@ export interface QueryResult<Kind extends QueryValue = QueryValue> {
 }
 
 const lookbackMsDefault = 300_000;
+
+/** What bounds a query that names no bounds. */
+export const queryDefaults: QueryLimits & { readonly lookbackMs: number } = {
+  ...queryLimitsDefault,
+  lookbackMs: lookbackMsDefault,
+};
 const subqueryStepMsDefault = 60_000;
 
 function openState(input: QueryInput): QueryState {

@@ -3,6 +3,7 @@ export type { Expression, Node, ValueType } from "./ast.ts";
 export {
   evaluateInstant,
   evaluateRange,
+  queryDefaults,
   type InstantQuery,
   type MatrixSeries,
   type QueryInput,
@@ -11,10 +12,11 @@ export {
   type RangeQuery,
   type VectorSample,
 } from "./engine.ts";
+export { languageFeatures } from "./features.ts";
 export { expressionTree, type TreeNode } from "./expression-tree.ts";
 export { formatExpression } from "./format-expression.ts";
 export { formatSampleValue } from "./format-value.ts";
-export { parseDurationMs } from "./literal.ts";
+export { formatDurationMs, parseDurationMs } from "./literal.ts";
 export { parseExpression } from "./parse.ts";
 export type { EngineOptions, QueryLimits } from "./query-state.ts";
 export { parseSeriesNotation, type NotedSample, type NotedSeries } from "./series-notation.ts";

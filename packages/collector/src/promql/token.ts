@@ -63,6 +63,13 @@ const operatorSigns = [
   "@",
 ] as const;
 
+/** Every operator and aggregation of the language. */
+export const languageOperators: readonly string[] = [
+  ...aggregationOperators,
+  ...operatorWords,
+  ...operatorSigns,
+];
+
 type Keyword = AggregationOperator | (typeof operatorWords)[number] | (typeof modifierWords)[number];
 
 /** Signs and keywords are their own kind. An identifier has no colon, a metric has one. */

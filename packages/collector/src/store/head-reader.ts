@@ -2,6 +2,7 @@ import {
   CollectorError,
   labelValue,
   type Exemplar,
+  type HeadStatistics,
   type Labels,
   type Matcher,
   type NativeHistogram,
@@ -31,13 +32,17 @@ import { gone, readGuarded } from "./seqlock.ts";
 const stepsBetweenLooks = 256;
 const isExemplars = (format: number) => format === formatExemplars;
 
+interface HeadReader extends Queryable {
+  statistics(): HeadStatistics;
+}
+
 /**
  * Reads the head of the store in any thread, while its writer goes on in another.
  * Each call sees every sample whose `ingest` returned before the call; the arrays it gives are the caller's own.
  * @throws CollectorError QUARTET_PROMQL_EXECUTION when the handle is of another version, or the writer died inside a change;
  * QUARTET_REGEX_INVALID for a matcher that RE2 refuses.
  */
-export function openHeadReader(handle: HeadHandle): Queryable {
+export function openHeadReader(handle: HeadHandle): HeadReader {
   if (handle.layoutVersion !== 1) {
     throw new CollectorError("QUARTET_PROMQL_EXECUTION", `unknown layout ${String(handle.layoutVersion)}`);
   }
@@ -169,5 +174,38 @@ export function openHeadReader(handle: HeadHandle): Queryable {
       });
     },
     metadata: () => catalogue.refresh().metadata,
+    statistics() {
+      const { index } = catalogue.refresh();
+      const living = index.match([]);
+      let blockCount = 0;
+      let minTimeMs = Infinity;
+      let maxTimeMs = -Infinity;
+      for (const { slot, generation } of living) {
+        const read = readGuarded(views, slot, generation, (isCurrent) => {
+          const seen = { blocks: 0, firstMs: Infinity, lastMs: -Infinity };
+          eachBlock({ slot, firstField: slotFirstBlock, isFormat: isColumns }, isCurrent, (block) => {
+            const count = sampleCount(views, block);
+            if (count === 0) return true;
+            const start = timesStart(block);
+            seen.blocks += 1;
+            seen.firstMs = Math.min(seen.firstMs, views.floats[start]!);
+            seen.lastMs = Math.max(seen.lastMs, views.floats[start + count - 1]!);
+            return true;
+          });
+          return seen;
+        });
+        if (read === gone) continue;
+        blockCount += read.blocks;
+        minTimeMs = Math.min(minTimeMs, read.firstMs);
+        maxTimeMs = Math.max(maxTimeMs, read.lastMs);
+      }
+      const known = (timeMs: number) => (Number.isFinite(timeMs) ? timeMs : undefined);
+      return {
+        series: living.map(({ labels }) => labels),
+        blockCount,
+        minTimeMs: known(minTimeMs),
+        maxTimeMs: known(maxTimeMs),
+      };
+    },
   };
 }

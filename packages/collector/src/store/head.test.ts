@@ -336,3 +336,30 @@ test("what a batch would have refused is told beforehand, and nothing has change
   expect(head.admit([good]).admitted).toEqual([good]);
   expect(head.series([], everything)).toHaveLength(1);
 });
+
+test("the statistics of a reader name every series, and the ends of all samples", () => {
+  const { head } = setup();
+  const { statistics } = openHeadReader(head.handle());
+  expect(statistics()).toEqual({
+    series: [],
+    blockCount: 0,
+    minTimeMs: undefined,
+    maxTimeMs: undefined,
+  });
+  head.ingest([
+    series({ __name__: "a" }, [
+      [1_000, 1],
+      [3_000, 2],
+    ]),
+    series({ __name__: "b" }, [[2_000, 1]]),
+  ]);
+  expect(statistics()).toEqual({
+    series: [
+      ["__name__", "a"],
+      ["__name__", "b"],
+    ],
+    blockCount: 2,
+    minTimeMs: 1_000,
+    maxTimeMs: 3_000,
+  });
+});

@@ -1,0 +1,66 @@
+import {
+  answerConfig,
+  answerFeatures,
+  answerFlags,
+  answerNothing,
+  answerRules,
+  answerRuntimeInfo,
+  success,
+  type Answer,
+  type Endpoint,
+  type Parameters,
+  type ProcessFacts,
+} from "./api/index.ts";
+import type { GroupAnswer } from "./rules/index.ts";
+import type { Remote } from "./thread.ts";
+import { version } from "./version.ts";
+
+/** Sends a question to the thread that has the data; what every thread knows is answered here. */
+export async function answerQuestion(
+  threads: { readonly evaluate: Remote; readonly query: () => Remote },
+  question: {
+    readonly endpoint: Endpoint;
+    readonly parameters: Parameters;
+    readonly signal: AbortSignal;
+    readonly facts: () => ProcessFacts;
+  },
+): Promise<Answer> {
+  const { endpoint, parameters, signal, facts } = question;
+  const { query, evaluate } = threads;
+  switch (endpoint) {
+    case "rules":
+      return answerRules(parameters, await evaluate.call<readonly GroupAnswer[]>("groups"));
+    case "alerts":
+      return success(JSON.stringify({ alerts: await evaluate.call("alerts") }));
+    case "buildinfo":
+      // Clients look here for a Prometheus version to decide what they may ask for.
+      return success(
+        JSON.stringify({ version: "3.14.0", application: "Quartet", quartetVersion: version, goVersion: "" }),
+      );
+    case "targets":
+    case "target_metadata":
+    case "scrape_pools":
+    case "alertmanagers":
+      return answerNothing[endpoint];
+    case "features":
+      return answerFeatures();
+    case "config":
+      return answerConfig(facts());
+    case "flags":
+      return answerFlags(facts());
+    case "runtimeinfo":
+      return answerRuntimeInfo(facts());
+    case "query":
+    case "query_range":
+    case "query_exemplars":
+    case "format_query":
+    case "parse_query":
+    case "labels":
+    case "label_values":
+    case "series":
+    case "metadata":
+    case "trace":
+    case "tsdb":
+      return await query().call<Answer>(endpoint, parameters, { signal });
+  }
+}
