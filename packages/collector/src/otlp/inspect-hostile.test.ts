@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { decodeRequest } from "./decode.ts";
 import { encodeRequest } from "./encode.ts";
-import { countItems, inspectRequest } from "./inspect.ts";
+import { inspectRequest } from "./inspect.ts";
 import { logsOf, metricsOf, plainSpan, tracesOf } from "./samples.test-kit.ts";
 
 /** A field of any length. */
