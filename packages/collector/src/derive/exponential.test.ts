@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { exponentialBound } from "../model/index.ts";
-import { toNativeHistogram, type ExponentialHistogram } from "./exponential.ts";
+import { addHistograms, toNativeHistogram, type ExponentialHistogram } from "./exponential.ts";
 
 const point: ExponentialHistogram = {
   scale: 0,
@@ -55,6 +55,20 @@ test("a scale finer than 8 is made coarser, each count staying between bounds ar
       }
     }
   }
+});
+
+test("deltas whose buckets keep moving are added up at a resolution that fits, and no count is lost", () => {
+  const deltaAt = (offset: number) => {
+    const native = toNativeHistogram({ ...point, scale: 8, count: 3, positive: { offset, counts: [1, 2] } });
+    if (typeof native === "string") throw new Error(native);
+    return native;
+  };
+  let total = deltaAt(-100_000);
+  for (let offset = -99_900; offset < 250_000; offset += 100) total = addHistograms(total, deltaAt(offset));
+  expect(total.positive.indexes.length).toBeLessThanOrEqual(320);
+  expect(total.schema).toBeLessThan(0);
+  expect(total.count).toBe(3 * 3_500);
+  expect(total.positive.counts.reduce((sum, one) => sum + one, 0)).toBe(total.count);
 });
 
 test("a scale below -4 and buckets that do not add up are refused, as Prometheus would refuse them", () => {

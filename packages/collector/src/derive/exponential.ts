@@ -1,4 +1,4 @@
-import { combineHistograms, type HistogramBuckets, type NativeHistogram } from "../model/index.ts";
+import { combineHistograms, toSchema, type HistogramBuckets, type NativeHistogram } from "../model/index.ts";
 
 /** Dense buckets as OTLP has them: the first stands at `offset`. */
 interface DenseBuckets {
@@ -19,11 +19,13 @@ export interface ExponentialHistogram {
 
 const schemaMin = -4;
 const schemaMax = 8;
+/** What OpenTelemetry's SDKs keep by default on both sides of zero together. */
+const bucketsMax = 320;
 /** Width of a zero bucket that says none: Prometheus' default, below anything measured. */
 const zeroThresholdDefault = 1e-128;
 
 /**
- * The native histogram that says the same; a finer scale than 8 is made coarser.
+ * The native histogram that says the same; a finer scale than 8, and one with more than 320 filled buckets, is made coarser.
  * "scale": the scale is below -4, which Prometheus does not know. "count": the buckets do not add up to the count, which
  * Prometheus refuses.
  * @see OpenTelemetry, "Prometheus and OpenMetrics Compatibility", exponential histograms
@@ -38,7 +40,7 @@ export function toNativeHistogram(point: ExponentialHistogram): NativeHistogram 
   const inBuckets = [...positive.counts, ...negative.counts].reduce((total, one) => total + one, zeroCount);
   // NaN was observed then, and is in no bucket.
   if (Number.isNaN(sum) ? inBuckets > count : inBuckets !== count) return "count";
-  return {
+  return bounded({
     // Only where the samples end up, the hint can be given: what is lost on the way may be a reset.
     counterResetHint: "unknown",
     schema,
@@ -49,7 +51,19 @@ export function toNativeHistogram(point: ExponentialHistogram): NativeHistogram 
     positive,
     negative,
     customValues: [],
-  };
+  });
+}
+
+/** At schema -4 the whole range of numbers has 262 buckets, so that this comes to an end. */
+function bounded(histogram: NativeHistogram): NativeHistogram {
+  let coarse = histogram;
+  while (coarse.schema > schemaMin && bucketCount(coarse) > bucketsMax)
+    coarse = toSchema(coarse, coarse.schema - 1);
+  return coarse;
+}
+
+function bucketCount({ positive, negative }: NativeHistogram): number {
+  return positive.indexes.length + negative.indexes.length;
 }
 
 /** OTLP names a bucket by its lower bound, Prometheus by its upper: hence the one more. */
@@ -68,9 +82,9 @@ function sparse({ offset, counts }: DenseBuckets, width: number): HistogramBucke
   return { indexes, counts: merged };
 }
 
-/** Total and delta, at the lower resolution and the wider zero bucket of both. */
+/** Total and delta, at the lower resolution and the wider zero bucket of both; a total that spreads is made coarser. */
 export function addHistograms(total: NativeHistogram, delta: NativeHistogram): NativeHistogram {
   const sum = combineHistograms(total, delta, 1);
   if (sum.kind === "incompatible") throw new TypeError("exponential histograms can always be added");
-  return sum.histogram;
+  return bounded(sum.histogram);
 }
