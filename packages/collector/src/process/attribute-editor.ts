@@ -58,15 +58,15 @@ export class AttributeEditor {
     const verdict = this.#verdict(rules);
     if (verdict.isIdle && (!rules.hasNested || isScalarIdle(rules, cursor.bytes, this.#keyEnd, end))) return;
     const keyLengthStart = this.#keyLengthStart;
-    const keyEnd = this.#keyEnd;
     const renamed = this.#renamedIn(list, verdict, start);
     const addition = rules.additions[(renamed ?? verdict).addition];
     if (addition?.isUpsert === true) this.#replace(lengthStart, end, addition.encoded);
     else if (verdict.maskRule >= 0 && this.#hasValue) this.#mask(verdict, renamed, lengthStart, end);
     else {
       const mark = patches.mark();
-      if (renamed !== undefined) patches.replace(keyLengthStart, keyEnd, renamed.keyEncoded);
-      if (rules.hasNested) this.#pairValues(rules, start, end, 0);
+      const newKey =
+        renamed === undefined ? undefined : { lengthStart: keyLengthStart, encoded: renamed.keyEncoded };
+      this.#pair(rules, start, end, 0, newKey);
       patches.close(mark, { lengthStart, start, end });
     }
   }
@@ -158,19 +158,26 @@ export class AttributeEditor {
       return;
     }
     const mark = patches.mark();
-    this.#pairValues(rules, start, end, depth);
+    this.#pair(rules, start, end, depth);
     patches.close(mark, { lengthStart, start, end });
   }
 
-  /** Every value of a KeyValue. */
-  #pairValues(rules: AttributeRules, start: number, end: number, depth: number): void {
+  /** Every value of a KeyValue, and its key where that stands: a value may come before it, and patches go from front to back. */
+  #pair(
+    rules: AttributeRules,
+    start: number,
+    end: number,
+    depth: number,
+    newKey?: { readonly lengthStart: number; readonly encoded: Uint8Array },
+  ): void {
     const { cursor, patches } = this.#state;
     cursor.position = start;
     while (cursor.position < end) {
       const field = cursor.tag(end);
       const lengthStart = cursor.position;
       cursor.skip(end);
-      if (field !== fieldValue || cursor.wireType !== wireBytes) continue;
+      if (lengthStart === newKey?.lengthStart) patches.replace(lengthStart, cursor.end, newKey.encoded);
+      if (!rules.hasNested || field !== fieldValue || cursor.wireType !== wireBytes) continue;
       const { start: contentStart, end: contentEnd } = cursor;
       const mark = patches.mark();
       this.value(rules, contentStart, contentEnd, depth);

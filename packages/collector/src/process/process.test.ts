@@ -81,6 +81,16 @@ test("a value that a broken sender wrote twice is masked twice", () => {
   expect(masked.toString().split("****")).toHaveLength(3);
 });
 
+test("an attribute whose value stands before its key is masked and renamed", () => {
+  const rules = {
+    ...redact({ values: ["\\d{13,16}"] }),
+    rename: { ...none.rename, attributes: new Map([["card", "payment.card"]]) },
+  };
+  const value = field(2, field(1, Buffer.from("4111111111111111")));
+  const bytes = field(1, field(2, field(2, field(9, value, field(1, Buffer.from("card"))))));
+  expect(attributesOf(processed(rules, bytes))).toEqual([text("payment.card", "****")]);
+});
+
 test("a key that is taken is given to nobody else: back ends refuse a batch with two of one name", () => {
   const rules = {
     ...none,
