@@ -7,6 +7,7 @@ import { answerQuestion } from "./answer-question.ts";
 import { createApi, exposeMetrics, failure } from "./api/index.ts";
 import { openTls, openTokens, parseAddress, type CollectorConfig, type TlsFiles } from "./config/index.ts";
 import type { EvaluateWorkerData } from "./evaluate-worker.ts";
+import type { StoreHandles } from "./open-store.ts";
 import type { ExportWorkerData } from "./export-worker.ts";
 import { createJournalShared, lockJournal, openStreamWriter, type JournalLock } from "./journal/index.ts";
 import { CollectorError, type Clock, type StreamWriter, type TlsIdentity } from "./model/index.ts";
@@ -18,11 +19,10 @@ import {
   createZipkinReceiver,
   type PushEndpoints,
 } from "./receive/index.ts";
-import type { HeadHandle } from "./store/index.ts";
 import { observeSelf } from "./observe-self.ts";
 import { createTelemetry, type Log, type TelemetrySnapshot } from "./telemetry/index.ts";
 import { consumersOf } from "./stream-consumers.ts";
-import { connectThread, type Remote } from "./thread.ts";
+import { connectThread, type Remote, workerFile } from "./thread.ts";
 import { createTranscoder } from "./transcoder.ts";
 import { queryPage, tracePage } from "./ui/index.ts";
 
@@ -101,13 +101,8 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     { onlyReads = false, stack = starting } = {},
   ): Remote => {
     if (stack.disposed) throw new Error(`the ${name} thread is wanted while the collector stops`);
-    // In dist the file beside this one ends in .js.
-    const file = new URL(
-      `./${name}-worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`,
-      import.meta.url,
-    );
     const resourceLimits = { maxYoungGenerationSizeMb: youngGenerationSizeMb[name] };
-    const worker = new Worker(file, { workerData: data, name, resourceLimits });
+    const worker = new Worker(workerFile(name), { workerData: data, name, resourceLimits });
     let isStopping = false;
     const remote = connectThread(worker);
     worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
@@ -212,12 +207,12 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     shared,
     externalUrl,
   } satisfies EvaluateWorkerData);
-  const { head } = await before(signal, evaluate.call<{ head: HeadHandle }>("start"));
+  const { head, blocks } = await before(signal, evaluate.call<StoreHandles>("start"));
   const whenAsked = starting.use(new AsyncDisposableStack());
   const { evaluationIntervalMs } = config.rules;
   /** Most of the time nobody asks, and a thread takes memory. */
   startQuery = () =>
-    startThread("query", { head, dataDir, evaluationIntervalMs } satisfies QueryWorkerData, {
+    startThread("query", { head, blocks, dataDir, evaluationIntervalMs } satisfies QueryWorkerData, {
       onlyReads: true,
       stack: whenAsked,
     });

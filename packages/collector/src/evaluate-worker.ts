@@ -13,9 +13,9 @@ import {
   type RuleEngine,
   type RuleGroup,
 } from "./rules/index.ts";
-import { openSeriesStream, type SeriesStream } from "./series-stream.ts";
+import type { SeriesStream } from "./series-stream.ts";
+import { openStore, type StoreHandles } from "./open-store.ts";
 import { consumersOf } from "./stream-consumers.ts";
-import { createHead, type HeadHandle } from "./store/index.ts";
 import { createLog, createTelemetry } from "./telemetry/index.ts";
 import { serveCalls } from "./thread.ts";
 
@@ -55,14 +55,8 @@ serveCalls(parentPort!, {
 });
 
 /** Fills the store, then starts the stages from the last to the first, so that nothing is derived before somebody listens. */
-async function start(): Promise<{ readonly head: HeadHandle }> {
+async function start(): Promise<StoreHandles> {
   const groups = readRules();
-  const head = createHead({
-    retentionMs: config.store.retentionMs,
-    seriesMax: config.store.seriesMax,
-    clock,
-    telemetry,
-  });
   const writer = await openStreamWriter({
     dir: dataDir,
     stream: "series",
@@ -84,14 +78,21 @@ async function start(): Promise<{ readonly head: HeadHandle }> {
     stack.defer(() => quarantine.close());
     return quarantine;
   };
-  const series = await openSeriesStream({
+  const { retentionMs, sizeBytesMax, seriesMax } = config.store;
+  const { head, handles, queryable, series, keeper } = await openStore({
+    dataDir,
     writer,
     reader: openReader("series", "store"),
     quarantine: quarantineOf("series", "store"),
-    head,
-    retentionMs: config.store.retentionMs,
     onTouched: (labels) => engine.touched(labels),
+    retention: { retentionMs, sizeBytesMax },
+    seriesMax,
+    clock,
+    telemetry,
+    log,
   });
+  keeper.start();
+  stack.defer(() => keeper.stop());
   const notifier: Notifier = createNotifier({
     webhooks: config.notify.webhook === undefined ? [] : [{ name: "webhook", url: config.notify.webhook }],
     stateDir: stateFile("notify"),
@@ -105,7 +106,7 @@ async function start(): Promise<{ readonly head: HeadHandle }> {
   const engine: RuleEngine = createRuleEngine({
     groups,
     evaluationIntervalMs: config.rules.evaluationIntervalMs,
-    queryable: head,
+    queryable,
     appendSeries: series.append,
     // Before derive has started nothing is complete, not even the beginning of time.
     watermarkMs: () => Math.max(0, derive.watermarkMs()),
@@ -135,7 +136,7 @@ async function start(): Promise<{ readonly head: HeadHandle }> {
     lastSampleMs: head.lastSampleMs,
     isWatched: engine.isWatched,
     stateFile: stateFile("derive.snapshot"),
-    limits: { seriesMax: config.store.seriesMax },
+    limits: { seriesMax },
     clock,
     telemetry,
     log,
@@ -147,7 +148,7 @@ async function start(): Promise<{ readonly head: HeadHandle }> {
   await derive.start();
   stack.defer(() => derive.stop());
   stages = { engine, series };
-  return { head: head.handle() };
+  return handles;
 }
 
 /** Rule files by name; a star may stand for any name, and then none need match. */

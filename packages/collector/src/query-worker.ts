@@ -18,18 +18,22 @@ import {
 } from "./api/index.ts";
 import { readSegments } from "./journal/index.ts";
 import { systemClock } from "./model/index.ts";
-import { openHeadReader, type HeadHandle } from "./store/index.ts";
+import { openHeadReader, openStoreReader, type BlocksHandle, type HeadHandle } from "./store/index.ts";
+import { createLog } from "./telemetry/index.ts";
 import { serveCalls } from "./thread.ts";
 
 /** What the main thread hands over. */
 export interface QueryWorkerData {
   readonly head: HeadHandle;
+  readonly blocks: BlocksHandle;
   readonly dataDir: string;
   readonly evaluationIntervalMs: number;
 }
 
-const { head, dataDir, evaluationIntervalMs } = workerData as QueryWorkerData;
-const queryable = openHeadReader(head);
+const { head, blocks, dataDir, evaluationIntervalMs } = workerData as QueryWorkerData;
+const headReader = openHeadReader(head);
+const log = createLog((line) => process.stderr.write(line), systemClock.nowMs);
+const queryable = openStoreReader(headReader, blocks, log);
 
 type Endpoint = (parameters: Parameters, context: QueryContext) => Answer;
 
@@ -59,7 +63,7 @@ serveCalls(parentPort!, {
   label_values: serve(answerLabelValues),
   series: serve(answerSeries),
   metadata: serve(answerMetadata),
-  tsdb: serve((parameters) => answerTsdb(parameters, queryable.statistics())),
+  tsdb: serve((parameters) => answerTsdb(parameters, headReader.statistics())),
   trace: serve((parameters, { nowMs, isCancelled }) =>
     answerTrace(parameters, { records: readSegments({ dir: dataDir, stream: "spans" }), nowMs, isCancelled }),
   ),

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { createMemoryJournal } from "./journal/index.ts";
+import { createMemoryJournal, type MemoryJournal } from "./journal/index.ts";
 import { labelsFromRecord, type Labels, type SeriesWrite } from "./model/index.ts";
 import { encodeSeriesBatch } from "./otlp/index.ts";
-import { openSeriesStream } from "./series-stream.ts";
+import { openSeriesStream, type SeriesPlace } from "./series-stream.ts";
 import { createHead } from "./store/index.ts";
 import { createTelemetry } from "./telemetry/index.ts";
 
@@ -10,7 +10,11 @@ const nowMs = 1_000_000_000;
 const clock = { nowMs: () => nowMs, setTimer: () => () => {} };
 const everything = { startMs: -Infinity, endMs: Infinity };
 
-async function open({ journal = createMemoryJournal(clock), seriesMax = 100 } = {}) {
+async function open({
+  journal = createMemoryJournal(clock),
+  seriesMax = 100,
+  filledTo,
+}: { journal?: MemoryJournal; seriesMax?: number; filledTo?: SeriesPlace } = {}) {
   const head = createHead({
     retentionMs: 3_600_000,
     seriesMax,
@@ -25,7 +29,7 @@ async function open({ journal = createMemoryJournal(clock), seriesMax = 100 } = 
     writer,
     reader: journal.openReader({ stream: "series", consumer: "store" }),
     head,
-    retentionMs: 3_600_000,
+    ...(filledTo === undefined ? {} : { filledTo }),
     quarantine: { put: (_record, error) => expect.unreachable(String(error)), settled: async () => {} },
     onTouched: (labels) => touched.push(...labels),
   });
@@ -100,4 +104,31 @@ test("a batch of which nothing can be taken leaves the stream alone", async () =
   await stream.appendReceived(encodeSeriesBatch([write("a", [[7_200_000, 1]])]), nowMs);
   const reader = journal.openReader({ stream: "series", consumer: "test" });
   expect(reader.read({ sizeBytesMax: 1e6 })).toEqual([]);
+});
+
+test("a head that a snapshot has filled reads only what came later, unless the snapshot is of another journal", async () => {
+  const { journal, writer, stream } = await open();
+  await stream.append([write("before", [[5_000, 1]])], nowMs);
+  const filledTo = stream.place();
+  expect(filledTo).toMatchObject({ offset: 1, lastTimestampMs: nowMs - 5_000 });
+  await stream.append([write("after", [[9_000, 2]])], nowMs);
+  await writer.close();
+  const again = await open({ journal, filledTo });
+  expect([again.values("before"), again.values("after")]).toEqual([[], [2]]);
+  expect(again.stream.lastTimestampMs()).toBe(nowMs - 5_000);
+  await again.writer.close();
+  const other = await open({ journal, filledTo: { ...filledTo, journalId: "f".repeat(32) } });
+  expect([other.values("before"), other.values("after")]).toEqual([[1], [2]]);
+});
+
+test("the journal may drop a record when all its samples are settled, not when only the older ones are", async () => {
+  const { journal, writer, stream } = await open();
+  const minuteMs = 60_000;
+  await stream.append([write("old", [[50 * minuteMs, 1]])], nowMs - 50 * minuteMs);
+  await stream.append([write("early for its time", [[5 * minuteMs, 2]])], nowMs - 40 * minuteMs);
+  await stream.append([write("young", [[minuteMs, 3]])], nowMs - minuteMs);
+  stream.settle(nowMs - 30 * minuteMs);
+  await writer.close();
+  const again = await open({ journal });
+  expect(["old", "early for its time", "young"].map(again.values)).toEqual([[], [2], [3]]);
 });

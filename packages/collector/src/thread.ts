@@ -29,6 +29,14 @@ interface CallOptions {
   readonly transfer?: readonly ArrayBuffer[];
 }
 
+/** The program of a thread; in dist the file beside this one ends in .js. */
+export function workerFile(name: string): URL {
+  return new URL(
+    `./${name}-worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`,
+    import.meta.url,
+  );
+}
+
 /** The methods of another thread. */
 export interface Remote {
   /**

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { CollectorError, type Clock } from "./model/index.ts";
 import { transcodeJson, type OtlpSignal } from "./otlp/index.ts";
-import { connectThread, type Remote } from "./thread.ts";
+import { connectThread, workerFile, type Remote } from "./thread.ts";
 
 /** OTLP/JSON to OTLP/protobuf without making everybody wait for a large body. */
 export interface Transcoder {
@@ -30,9 +30,7 @@ export function createTranscoder({ clock }: { readonly clock: Clock }): Transcod
   let cancelIdle: () => void = () => undefined;
 
   function start(): Running {
-    // In dist the file beside this one ends in .js.
-    const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
-    const worker = new Worker(new URL(`./transcode-worker${extension}`, import.meta.url), {
+    const worker = new Worker(workerFile("transcode"), {
       name: "transcode",
       resourceLimits: { maxOldGenerationSizeMb: heapMaxMb },
     });

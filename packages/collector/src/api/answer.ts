@@ -72,6 +72,7 @@ export function failureOf(error: unknown): Answer {
     case "QUARTET_SNAPPY_INVALID":
     case "QUARTET_SERIES_INVALID":
     case "QUARTET_RULES_INVALID":
+    case "QUARTET_BLOCK_INVALID":
     case "QUARTET_STATE_INVALID":
       return failure("internal", error.message);
   }

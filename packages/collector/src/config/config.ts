@@ -33,7 +33,12 @@ export interface CollectorConfig {
   /** Undefined when nothing is to be done between receipt and journal. */
   readonly process: ProcessRules | undefined;
   readonly journal: { readonly sizeBytesMax: Readonly<Record<Stream, number>> };
-  readonly store: { readonly retentionMs: number; readonly seriesMax: number };
+  readonly store: {
+    readonly retentionMs: number;
+    /** Of the blocks on disk. */
+    readonly sizeBytesMax: number;
+    readonly seriesMax: number;
+  };
   readonly export: readonly ExporterConfig[];
   readonly rules: {
     readonly files: readonly string[];
@@ -284,7 +289,7 @@ interface RawConfig {
   };
   process: RawProcess;
   journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
-  store: { retention: string; series_max: number };
+  store: { retention: string; size_max: string; series_max: number };
   export: Record<string, RawExporter>;
   rules: { files: string[]; evaluation_interval: string; built_in: boolean };
   notify: { webhook: string | null };
@@ -314,7 +319,11 @@ function convert(raw: RawConfig, process: ProcessRules | undefined): CollectorCo
         series: budget("series"),
       },
     },
-    store: { retentionMs: parseDurationMs(store.retention)!, seriesMax: store.series_max },
+    store: {
+      retentionMs: parseDurationMs(store.retention)!,
+      sizeBytesMax: parseSizeBytes(store.size_max)!,
+      seriesMax: store.series_max,
+    },
     export: Object.entries(raw.export).map(([name, exporter]) => convertExporter(name, exporter)),
     rules: {
       files: rules.files,

@@ -60,7 +60,12 @@ export const configSchema: object = {
       }),
     }),
     store: section({
-      retention: { ...duration, default: "6h", description: "How far back queries and rules see." },
+      retention: { ...duration, default: "15d", description: "How far back queries and rules see." },
+      size_max: {
+        ...size,
+        default: "5GiB",
+        description: "Disk for samples older than the newest hours; the oldest go first.",
+      },
       series_max: { type: "integer", minimum: 1, default: 200_000 },
     }),
     export: {

@@ -21,6 +21,7 @@ export type ErrorCode =
   | "QUARTET_PROMQL_TIMEOUT" // a query took too long; a smaller one may do
   | "QUARTET_PROMQL_CANCELLED" // the client left
   | "QUARTET_RULES_INVALID" // a rule file; the message names file, line and column
+  | "QUARTET_BLOCK_INVALID" // a block on disk is damaged; the message names the file
   | "QUARTET_STATE_INVALID"; // a state file on disk does not decode
 
 /** The collector's one error class; `code` tells them apart, `cause` keeps what was underneath. */

@@ -39,8 +39,15 @@ export interface HeadStatistics {
 
 /** What PromQL and the API read. Implementations: the head of the store, in its own thread and in query workers. */
 export interface Queryable {
-  /** Series that match all, each with its samples inside the range; series without one are left out. Any order. */
-  select(matchers: readonly Matcher[], range: TimeRange): readonly SeriesSamples[];
+  /**
+   * Series that match all, each with its samples inside the range; series without one are left out. Any order.
+   * `onSamples` is told how many more samples are in memory after each series; it throws to end the reading.
+   */
+  select(
+    matchers: readonly Matcher[],
+    range: TimeRange,
+    onSamples?: (count: number) => void,
+  ): readonly SeriesSamples[];
   /** Label sets of series with a sample inside the range. */
   series(matchers: readonly Matcher[], range: TimeRange): readonly Labels[];
   labelNames(matchers: readonly Matcher[], range: TimeRange): readonly string[];

@@ -73,10 +73,7 @@ export function createQueryState(
     hold(count) {
       held += count;
       if (held <= settings.limits.samplesMax) return;
-      throw new CollectorError(
-        "QUARTET_PROMQL_LIMIT",
-        "query processing would load too many samples into memory in query execution",
-      );
+      throw tooManySamples();
     },
     checkpoint() {
       // Looking at the clock costs more than the loops that ask for it.
@@ -91,4 +88,11 @@ export function createQueryState(
     },
   };
   return state;
+}
+
+export function tooManySamples(): CollectorError {
+  return new CollectorError(
+    "QUARTET_PROMQL_LIMIT",
+    "query processing would load too many samples into memory in query execution",
+  );
 }

@@ -8,7 +8,7 @@ import {
 import { addRow, createBlock, setFloat, setHistogram, type Block, type Steps } from "./block.ts";
 import { statsOnly } from "./histogram/stats-only.ts";
 import { referenceMs, type Placement, type SelectPlan } from "./plan.ts";
-import type { QueryState } from "./query-state.ts";
+import { tooManySamples, type QueryState } from "./query-state.ts";
 
 /** Index of the first time after `timeMs`. */
 export function firstAfter(timesMs: Float64Array, timeMs: number): number {
@@ -34,7 +34,8 @@ export function selectedRange(
 }
 
 /**
- * The series of a selector with their samples inside the range.
+ * The series of a selector with their samples inside the range. Of these no more are read at a time than a query may hold:
+ * days of many series would not fit into memory, whatever is made of them then.
  * @throws CollectorError QUARTET_PROMQL_LIMIT when there are too many.
  */
 export function selectSeries(
@@ -43,7 +44,12 @@ export function selectSeries(
   range: TimeRange,
 ): readonly SeriesSamples[] {
   state.checkpoint();
-  const series = state.queryable.select(matchers, range);
+  let read = 0;
+  const series = state.queryable.select(matchers, range, (count) => {
+    state.checkpoint();
+    read += count;
+    if (read > state.limits.samplesMax) throw tooManySamples();
+  });
   if (series.length > state.limits.seriesMax) {
     throw new CollectorError(
       "QUARTET_PROMQL_LIMIT",

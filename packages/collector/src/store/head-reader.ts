@@ -32,8 +32,10 @@ import { gone, readGuarded } from "./seqlock.ts";
 const stepsBetweenLooks = 256;
 const isExemplars = (format: number) => format === formatExemplars;
 
-interface HeadReader extends Queryable {
+export interface HeadReader extends Queryable {
   statistics(): HeadStatistics;
+  /** Visits every series with a sample inside the range, one after another: together they may be too much. */
+  scan(range: TimeRange, visit: (samples: SeriesSamples) => void): void;
 }
 
 /**
@@ -141,9 +143,21 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
   }
 
   return {
-    select(matchers, range) {
-      const { index } = catalogue.refresh();
-      return index.match(matchers).flatMap((series) => readSamples(series, range) ?? []);
+    select(matchers, range, onSamples) {
+      const found: SeriesSamples[] = [];
+      for (const series of catalogue.refresh().index.match(matchers)) {
+        const samples = readSamples(series, range);
+        if (samples === undefined) continue;
+        onSamples?.(samples.values.length);
+        found.push(samples);
+      }
+      return found;
+    },
+    scan(range, visit) {
+      for (const series of catalogue.refresh().index.match([])) {
+        const samples = readSamples(series, range);
+        if (samples !== undefined) visit(samples);
+      }
     },
     series: living,
     labelNames(matchers, range) {

@@ -7,7 +7,9 @@ import {
   type Clock,
   type HistogramWrite,
   type Labels,
-  type Queryable,
+  type MetricMetadata,
+  type NativeHistogram,
+  type SeriesSamples,
   type SeriesWrite,
 } from "../model/index.ts";
 import type { Telemetry } from "../telemetry/index.ts";
@@ -18,7 +20,7 @@ import { createChainWriter, type SampleOutcome } from "./chain.ts";
 import { stageValue, type StagedSample } from "./columns.ts";
 import { createExemplarWriter } from "./exemplars.ts";
 import { createHistogramWriter, readHistogram, referredBlock } from "./histograms.ts";
-import { openHeadReader } from "./head-reader.ts";
+import { openHeadReader, type HeadReader } from "./head-reader.ts";
 import {
   createHandle,
   growTo,
@@ -36,11 +38,11 @@ import { changeGuarded } from "./seqlock.ts";
 export type RefusalReason =
   | "series_limit" // `seriesMax` series are there already
   | "invalid_labels" // names out of order, twice, or an empty name or value
-  | "invalid_timestamp" // not a whole number of milliseconds
+  | "invalid_timestamp" // not a whole number of milliseconds, or beyond the year 37,648
   | "histogram_too_large" // a native histogram of more than 16 KiB
   | "duplicate" // another value at the same time
   | "out_of_order" // older than the series' last sample by more than the window
-  | "too_old" // older than the retention
+  | "too_old" // older than the retention, or than what is still open
   | "memory_limit"; // the arena or the catalogue is full
 
 export interface HeadSettings {
@@ -75,6 +77,13 @@ export interface HeadWriter {
   admit(writes: readonly SeriesWrite[]): Admission;
   /** Timestamp of the last sample of exactly this series; undefined when the head does not know it. */
   lastSampleMs(labels: Labels): number | undefined;
+  /** Takes in one series of a snapshot. Exemplars and metadata come by `ingest` and `describe`. */
+  restore(samples: SeriesSamples): void;
+  describe(metric: string, metadata: MetricMetadata): void;
+  /** From now on samples before that time are refused as too old: a block with all of them is about to be written. */
+  closeBefore(timeMs: number): void;
+  /** Lets go of samples before that time, series by series in the course of some time: a block has them. */
+  truncate(timeMs: number): void;
   /** What another thread opens with `openHeadReader`; may be posted any number of times. */
   handle(): HeadHandle;
 }
@@ -100,7 +109,7 @@ const sweepSeriesMin = 500;
  * Bounds: series, memory and age as in the settings; what does not fit is refused and counted
  * (`quartet_store_refused_samples_total{reason}`). Series whose last sample is older than the retention leave.
  */
-export function createHead(settings: HeadSettings): HeadWriter & Queryable {
+export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   const { retentionMs, seriesMax, clock, telemetry } = settings;
   const { outOfOrderWindowMs = defaultOutOfOrderWindowMs } = settings;
   const arenaBytesMax = settings.arenaBytesMax ?? defaultArenaBytesMax;
@@ -116,6 +125,8 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
   const freeSlots: number[] = [];
   const catalogue = createCatalogueWriter(views, () => byKey.values());
   const staged: StagedSample = { timestampMs: 0, value: new Float64Array(1) };
+  let closedBeforeMs = -Infinity;
+  let truncatedBeforeMs = -Infinity;
   let sweptAtMs = -Infinity;
   let sweepSlot = 0;
 
@@ -190,7 +201,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
   function sweep(nowMs: number): void {
     if (nowMs < sweptAtMs + sweepIntervalMs) return;
     sweptAtMs = nowMs;
-    const cutoffMs = nowMs - retentionMs;
+    const cutoffMs = Math.max(nowMs - retentionMs, truncatedBeforeMs);
     const steps = Math.min(
       bySlot.length,
       Math.max(sweepSeriesMin, Math.ceil(bySlot.length / sweepsPerRound)),
@@ -293,9 +304,37 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
     return true;
   }
 
+  const cutoffMs = (nowMs: number) => Math.max(nowMs - retentionMs, closedBeforeMs);
+
+  function restore({ labels, timestampsMs, values, histograms }: SeriesSamples): void {
+    if (timestampsMs.length === 0 || timestampsMs.at(-1)! < closedBeforeMs) return;
+    const known = addSeries(labelsKey(labels), labels);
+    if (typeof known === "string") {
+      refusedTotal.add({ reason: known }, timestampsMs.length);
+      return;
+    }
+    const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+    const bits = new Uint32Array(staged.value.buffer);
+    for (let at = 0; at < timestampsMs.length; at += 1) {
+      const timestampMs = timestampsMs[at]!;
+      if (timestampMs < closedBeforeMs) continue;
+      const histogram = histograms?.[at];
+      if (histogram === undefined) {
+        staged.timestampMs = timestampMs;
+        bits[0] = words[at * 2]!;
+        bits[1] = words[at * 2 + 1]!;
+        chains.write(known.slot, staged);
+      } else storeHistogram(known.slot, { timestampMs, counts: countsKind(histogram), histogram });
+    }
+  }
+
   const reader = openHeadReader(shared);
   return {
     ...reader,
+    restore,
+    describe: (metric, metadata) => void catalogue.describe(metric, metadata),
+    closeBefore: (timeMs) => (closedBeforeMs = Math.max(closedBeforeMs, timeMs)),
+    truncate: (timeMs) => (truncatedBeforeMs = Math.max(truncatedBeforeMs, timeMs)),
     handle: () => shared,
     admit: (writes) =>
       admit(writes, {
@@ -305,7 +344,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
         },
         areValid,
         room: seriesMax - byKey.size,
-        cutoffMs: clock.nowMs() - retentionMs,
+        cutoffMs: cutoffMs(clock.nowMs()),
         outOfOrderWindowMs,
       }),
     lastSampleMs(labels) {
@@ -324,7 +363,7 @@ export function createHead(settings: HeadSettings): HeadWriter & Queryable {
       const touched: Labels[] = [];
       let samplesStored = 0;
       for (const write of writes) {
-        const stored = ingestSeries(write, nowMs - retentionMs, refuse);
+        const stored = ingestSeries(write, cutoffMs(nowMs), refuse);
         if (stored > 0) touched.push(write.labels);
         samplesStored += stored;
       }
@@ -349,7 +388,16 @@ function areValid(labels: Labels): boolean {
   return true;
 }
 
+/** Whole numbers are taken for those of an instrumented service. */
+function countsKind({ count, zeroCount, positive, negative }: NativeHistogram): HistogramWrite["counts"] {
+  const areWhole = [count, zeroCount, ...positive.counts, ...negative.counts].every(Number.isSafeInteger);
+  return areWhole ? "integer" : "float";
+}
+
+/** Chunks hold times up to here: the year 37,648. */
+const timestampMsMax = 2 ** 50;
+
 function reasonAgainst(timestampMs: number, cutoffMs: number): RefusalReason | undefined {
-  if (!Number.isSafeInteger(timestampMs)) return "invalid_timestamp";
+  if (!Number.isInteger(timestampMs) || Math.abs(timestampMs) > timestampMsMax) return "invalid_timestamp";
   return timestampMs < cutoffMs ? "too_old" : undefined;
 }

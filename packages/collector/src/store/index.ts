@@ -6,4 +6,20 @@ export {
   type RefusalReason,
 } from "./head-writer.ts";
 export { openHeadReader } from "./head-reader.ts";
+export {
+  announceBlocks,
+  blockRangeMs,
+  compactBlocks,
+  createBlocksHandle,
+  deleteOldBlocks,
+  listBlocks,
+  openStoreReader,
+  removeLeftovers,
+  restoreSnapshot,
+  writeHeadBlock,
+  writeSnapshot,
+  type BlockFacts,
+  type BlockRetention,
+  type BlocksHandle,
+} from "./block/index.ts";
 export type { HeadHandle } from "./layout.ts";

@@ -1,0 +1,193 @@
+import { statSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+import type { BlockWorkerData } from "./block-worker.ts";
+import type { Clock } from "./model/index.ts";
+import type { SeriesStream } from "./series-stream.ts";
+import {
+  announceBlocks,
+  blockRangeMs,
+  deleteOldBlocks,
+  listBlocks,
+  type BlockFacts,
+  type BlockRetention,
+  type BlocksHandle,
+  type HeadWriter,
+} from "./store/index.ts";
+import type { Log, Telemetry } from "./telemetry/index.ts";
+import { connectThread, workerFile, type Remote } from "./thread.ts";
+
+/** Moves samples from the head to blocks, and looks after those. */
+export interface BlockKeeper {
+  start(): void;
+  /** Resolves when what is under way is done. Safe to call twice. */
+  stop(): Promise<void>;
+  /** Does what is due at this moment; resolves when it is done. Never rejects: what fails is logged, counted and tried again. */
+  look(): Promise<void>;
+}
+
+interface BlockKeeperSettings {
+  readonly head: HeadWriter;
+  readonly blocks: BlocksHandle;
+  readonly stream: Pick<SeriesStream, "place" | "takenBytes" | "settle">;
+  readonly retention: BlockRetention;
+  /** The head is written down when it has taken so many bytes of the stream since the last time. Default 64 MiB. */
+  readonly snapshotBytes?: number;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly log: Log;
+}
+
+/** Samples this young stay in the head alone: late ones are still let in. */
+const headMinMs = 3_600_000;
+const lookIntervalMs = 30_000;
+/** What a start has to read again takes about a second. */
+const defaultSnapshotBytes = 64 * 1024 * 1024;
+/** A block longer than a tenth of the retention would keep samples alive for long after their time. */
+const retentionShare = 10;
+/** The thread holds one series at a time, and the indexes of the blocks that it merges. */
+const youngGenerationSizeMb = 8;
+
+/**
+ * Two hours of samples become a block when the last of them is an hour old; then the head lets go of them, and the journal of
+ * their records. All of it is done in a thread that lives only so long.
+ */
+export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
+  const { head, blocks, stream, retention, clock, telemetry, log } = settings;
+  const { snapshotBytes = defaultSnapshotBytes } = settings;
+  const { dir } = blocks;
+  let closedBeforeMs = listBlocks(dir).at(-1)?.endMs ?? -Infinity;
+  let snapshotAtBytes = 0;
+  let isStopping = false;
+  let cancelTimer: () => void = () => undefined;
+  let looking: Promise<void> | undefined;
+
+  const counter = (name: string, help: string, labelNames: readonly string[] = []) =>
+    telemetry.counter({ name, help, labelNames });
+  const writtenTotal = counter("quartet_store_blocks_written_total", "Blocks that the head was written to.");
+  const mergedTotal = counter("quartet_store_blocks_merged_total", "Blocks made by merging shorter ones.");
+  const deletedTotal = counter(
+    "quartet_store_blocks_deleted_total",
+    "Blocks deleted by retention, by what they passed: age or size.",
+    ["reason"],
+  );
+  const snapshotsTotal = counter("quartet_store_snapshots_total", "Snapshots of the head that were written.");
+  const failuresTotal = counter(
+    "quartet_store_failures_total",
+    "Work on blocks and snapshots that failed and is tried again, by what it was.",
+    ["work"],
+  );
+  telemetry.observedGauge({ name: "quartet_store_blocks", help: "Blocks on disk." }, (set) =>
+    set(listBlocks(dir).length),
+  );
+  telemetry.observedGauge(
+    { name: "quartet_store_blocks_size_bytes", help: "Size of the blocks on disk." },
+    (set) =>
+      set(
+        listBlocks(dir).reduce(
+          (sum, { path }) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
+          0,
+        ),
+      ),
+  );
+
+  /** Does something that may fail, and says whether it did not. */
+  async function attempt(work: string, run: () => Promise<void> | void): Promise<boolean> {
+    try {
+      await run();
+      return true;
+    } catch (error) {
+      failuresTotal.add({ work });
+      log.error("work on the store's blocks failed; it is tried again", { work, error });
+      return false;
+    }
+  }
+
+  /** Runs in a thread of its own, which ends with it. */
+  async function apart(run: (remote: Remote) => Promise<void>): Promise<void> {
+    const worker = new Worker(workerFile("block"), {
+      name: "block",
+      workerData: { head: head.handle(), dir } satisfies BlockWorkerData,
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationSizeMb },
+    });
+    try {
+      await run(connectThread(worker));
+    } finally {
+      await worker.terminate();
+    }
+  }
+
+  async function cut(remote: Remote, endMs: number): Promise<void> {
+    head.closeBefore(endMs);
+    const facts = await remote.call<BlockFacts | undefined>("cut", { startMs: closedBeforeMs, endMs });
+    closedBeforeMs = endMs;
+    if (facts !== undefined) {
+      writtenTotal.add();
+      announceBlocks(blocks);
+    }
+    head.truncate(endMs);
+  }
+
+  async function compact(remote: Remote): Promise<void> {
+    const rangeMsMax = Math.max(blockRangeMs, retention.retentionMs / retentionShare);
+    try {
+      mergedTotal.add({}, await remote.call<number>("compact", { rangeMsMax }));
+    } finally {
+      announceBlocks(blocks);
+    }
+  }
+
+  function dropOld(): void {
+    const { age, size } = deleteOldBlocks(dir, retention, clock.nowMs());
+    if (age + size === 0) return;
+    deletedTotal.add({ reason: "age" }, age);
+    deletedTotal.add({ reason: "size" }, size);
+    announceBlocks(blocks);
+  }
+
+  async function snapshot(remote: Remote): Promise<void> {
+    const takenBytes = stream.takenBytes();
+    // What is behind the place by now is there as well, and is passed over when it is read again.
+    await remote.call("snapshot", { place: stream.place() });
+    snapshotAtBytes = takenBytes;
+    snapshotsTotal.add();
+  }
+
+  async function look(): Promise<void> {
+    const endMs = Math.floor((clock.nowMs() - headMinMs) / blockRangeMs) * blockRangeMs;
+    const isCutDue = endMs > closedBeforeMs;
+    const isSnapshotDue = stream.takenBytes() - snapshotAtBytes >= snapshotBytes;
+    if (isCutDue || isSnapshotDue) {
+      await attempt("thread", () =>
+        apart(async (remote) => {
+          if (isCutDue && (await attempt("cut", () => cut(remote, endMs))))
+            await attempt("compact", () => compact(remote));
+          if (isSnapshotDue) await attempt("snapshot", () => snapshot(remote));
+        }),
+      );
+    }
+    await attempt("retention", () => {
+      dropOld();
+      stream.settle(closedBeforeMs);
+    });
+  }
+
+  function lookOnce(): Promise<void> {
+    looking ??= look().finally(() => (looking = undefined));
+    return looking;
+  }
+
+  function schedule(): void {
+    if (isStopping) return;
+    cancelTimer = clock.setTimer(() => void lookOnce().then(schedule), lookIntervalMs);
+  }
+
+  return {
+    look: lookOnce,
+    start: schedule,
+    async stop() {
+      isStopping = true;
+      cancelTimer();
+      await looking;
+    },
+  };
+}

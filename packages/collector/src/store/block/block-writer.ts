@@ -1,0 +1,87 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { crc32, zstdCompressSync } from "node:zlib";
+import type { Labels } from "../../model/index.ts";
+import type { EncodedChunk } from "../chunk/index.ts";
+import { crcBytes, encodeTrailer, publish, temporaryPath, type BlockFacts } from "./block-file.ts";
+import { BlockIndexWriter } from "./block-index.ts";
+
+const bufferBytes = 1024 * 1024;
+
+/** Writes one block. Blocks its thread: not for one that somebody waits for. Errors are those of node:fs. */
+export interface BlockWriter {
+  /** One series with all its chunks, ascending by time; each series once. */
+  add(labels: Labels, chunks: readonly EncodedChunk[]): void;
+  /** Syncs the file and gives it its name, in the place of one that has it already. */
+  finish(range: { readonly startMs: number; readonly endMs: number }, extra?: object): BlockFacts;
+  /** Removes the unfinished file; after `finish` it does nothing. */
+  [Symbol.dispose](): void;
+}
+
+export function openBlockWriter(path: string): BlockWriter {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = temporaryPath(path);
+  const fd = openSync(temporary, "w", 0o640);
+  const index = new BlockIndexWriter();
+  const buffer = Buffer.allocUnsafe(bufferBytes);
+  let buffered = 0;
+  let written = 0;
+  let isOpen = true;
+
+  function flush(): void {
+    writeAll(buffer.subarray(0, buffered));
+    buffered = 0;
+  }
+
+  function writeAll(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length;) {
+      const count = writeSync(fd, bytes, done, bytes.length - done, written);
+      done += count;
+      written += count;
+    }
+  }
+
+  function append(bytes: Uint8Array): void {
+    if (buffered + bytes.length > bufferBytes) flush();
+    if (bytes.length > bufferBytes) {
+      writeAll(bytes);
+      return;
+    }
+    buffer.set(bytes, buffered);
+    buffered += bytes.length;
+  }
+
+  const checksum = Buffer.alloc(crcBytes);
+  return {
+    add(labels, chunks) {
+      for (const { bytes } of chunks) {
+        append(bytes);
+        checksum.writeUInt32LE(crc32(bytes));
+        append(checksum);
+      }
+      index.add(
+        labels,
+        chunks.map(({ bytes, ...place }) => ({ ...place, sizeBytes: bytes.length })),
+      );
+    },
+    finish(range, extra = {}) {
+      const { facts, bytes } = index.finish(range, extra);
+      const packed = zstdCompressSync(bytes);
+      const indexOffset = written + buffered;
+      append(packed);
+      append(encodeTrailer({ indexOffset, indexBytes: packed.length, indexCrc: crc32(packed) }));
+      flush();
+      fsyncSync(fd);
+      closeSync(fd);
+      isOpen = false;
+      publish(path);
+      return facts;
+    },
+    [Symbol.dispose]() {
+      if (!isOpen) return;
+      isOpen = false;
+      closeSync(fd);
+      rmSync(temporary, { force: true });
+    },
+  };
+}

@@ -1,0 +1,11 @@
+export { listBlocks, removeLeftovers, type BlockFacts } from "./block-file.ts";
+export { announceBlocks, createBlocksHandle, type BlocksHandle } from "./block-set.ts";
+export {
+  blockRangeMs,
+  compactBlocks,
+  deleteOldBlocks,
+  writeHeadBlock,
+  type BlockRetention,
+} from "./maintain.ts";
+export { restoreSnapshot, writeSnapshot } from "./snapshot.ts";
+export { openStoreReader } from "./store-reader.ts";

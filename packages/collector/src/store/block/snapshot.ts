@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { hasCode, type MetricMetadata, type Queryable, type TimeRange } from "../../model/index.ts";
+import type { Log } from "../../telemetry/index.ts";
+import { encodeChunks, SampleColumns } from "../chunk/index.ts";
+import type { HeadReader } from "../head-reader.ts";
+import type { HeadWriter } from "../head-writer.ts";
+import { moveAside, snapshotName } from "./block-file.ts";
+import { openBlock, type BlockReader } from "./block-reader.ts";
+import { openBlockWriter } from "./block-writer.ts";
+
+const everything: TimeRange = { startMs: -Infinity, endMs: Infinity };
+
+/** What a snapshot holds besides samples, as JSON. */
+interface SnapshotExtra {
+  /** The caller's own: up to where of the stream the snapshot goes. */
+  readonly place: unknown;
+  readonly metadata: readonly (readonly [string, MetricMetadata])[];
+  readonly exemplars: ReturnType<Queryable["exemplars"]>;
+}
+
+/** Writes all that the head holds, in the place of the last snapshot. `place` is given back by `restoreSnapshot`. */
+export function writeSnapshot(head: HeadReader, dir: string, place: object): void {
+  using writer = openBlockWriter(join(dir, snapshotName));
+  head.scan(everything, ({ labels, ...samples }) => writer.add(labels, encodeChunks(samples)));
+  const extra: SnapshotExtra = {
+    place,
+    metadata: [...head.metadata()],
+    exemplars: head.exemplars([], everything),
+  };
+  // Its name says no stretch, and nobody asks for one.
+  writer.finish({ startMs: 0, endMs: 0 }, extra);
+}
+
+/**
+ * Fills an empty head from the last snapshot; undefined when there is none, or none that can be read: it is moved aside, and the
+ * stream must be read from where it begins.
+ */
+export function restoreSnapshot(head: HeadWriter, dir: string, log: Log): unknown {
+  const path = join(dir, snapshotName);
+  let block: BlockReader;
+  try {
+    block = openBlock(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    reportDamage(path, error, log);
+    return undefined;
+  }
+  try {
+    const { metadata, exemplars, place } = block.index.extra as unknown as SnapshotExtra;
+    for (const [metric, known] of metadata) head.describe(metric, known);
+    const columns = new SampleColumns();
+    for (const { slot, labels } of block.index.series.match([])) {
+      columns.clear();
+      block.read(slot, everything, columns);
+      const { length, timestampsMs, values, histograms } = columns;
+      const samples = { timestampsMs: timestampsMs.subarray(0, length), values: values.subarray(0, length) };
+      head.restore({ labels, ...samples, ...(histograms === undefined ? {} : { histograms }) });
+    }
+    const unknown = { type: "unknown", help: "", unit: "", startTimestampMs: 0, samples: [] } as const;
+    head.ingest(exemplars.map((each) => ({ ...unknown, ...each })));
+    return place;
+  } catch (error) {
+    // What was taken in until then is true; the stream has it once more.
+    reportDamage(path, error, log);
+    return undefined;
+  } finally {
+    block.close();
+  }
+}
+
+function reportDamage(path: string, error: unknown, log: Log): void {
+  if (!hasCode(error, "QUARTET_BLOCK_INVALID")) throw error;
+  const aside = moveAside(path);
+  log.error("the snapshot of the store is damaged; the head is filled from the journal", { error, aside });
+}

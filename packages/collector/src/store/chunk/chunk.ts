@@ -1,0 +1,160 @@
+import type { NativeHistogram, SeriesSamples, TimeRange } from "../../model/index.ts";
+import { ChunkReader, ChunkWriter, damaged } from "./chunk-bytes.ts";
+import { decodeIntegers, encodeIntegers } from "./integers.ts";
+import {
+  columnsOf,
+  countsOf,
+  hasLayout,
+  histogramOf,
+  layoutOf,
+  readLayout,
+  writeLayout,
+  type HistogramLayout,
+} from "./layout-of-histogram.ts";
+import { decodeValues, encodeValues } from "./values.ts";
+
+/**
+ * A chunk: consecutive samples of one series, all floats or all native histograms of one layout.
+ *
+ *   format (a byte), number of samples, times as integers, then
+ *   floats: one column of values; histograms: the layout, then a column each of count, zero count, sum and every bucket
+ *
+ * A chunk does not say how long it is nor whether it is whole: its container has its length and checksum.
+ */
+const formatFloats = 1;
+const formatHistograms = 2;
+
+/** Short enough to be decoded for a single sample, long enough that what stands once costs little. */
+export const samplesPerChunk = 240;
+
+export interface EncodedChunk {
+  readonly bytes: Uint8Array;
+  /** Times of the first and the last sample, Unix ms. */
+  readonly minMs: number;
+  readonly maxMs: number;
+  readonly sampleCount: number;
+}
+
+/** Samples of one series, as they are decoded chunk by chunk. */
+export class SampleColumns {
+  timestampsMs: Float64Array = new Float64Array(samplesPerChunk);
+  values: Float64Array = new Float64Array(samplesPerChunk);
+  /** By place; undefined while there are only floats. */
+  histograms: (NativeHistogram | undefined)[] | undefined;
+  length = 0;
+
+  clear(): void {
+    this.length = 0;
+    this.histograms = undefined;
+  }
+
+  /** Of the samples from place `from` on, keeps those inside the range. */
+  keep(from: number, { startMs, endMs }: TimeRange): void {
+    const { timestampsMs, values, histograms } = this;
+    let first = from;
+    while (first < this.length && timestampsMs[first]! < startMs) first += 1;
+    let end = this.length;
+    while (end > first && timestampsMs[end - 1]! > endMs) end -= 1;
+    timestampsMs.copyWithin(from, first, end);
+    values.copyWithin(from, first, end);
+    histograms?.splice(end);
+    histograms?.splice(from, first - from);
+    this.length = from + (end - first);
+  }
+
+  /** Makes room for `count` more samples. */
+  reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed <= this.values.length) return;
+    const grow = (column: Float64Array) => {
+      const grown = new Float64Array(Math.max(needed, column.length * 2));
+      grown.set(column.subarray(0, this.length));
+      return grown;
+    };
+    this.timestampsMs = grow(this.timestampsMs);
+    this.values = grow(this.values);
+  }
+}
+
+const writer = new ChunkWriter();
+const column = new Float64Array(samplesPerChunk);
+
+/** The samples as chunks, ascending by time as they are. Times must be within ±2^50 ms. */
+export function encodeChunks(samples: Omit<SeriesSamples, "labels">): EncodedChunk[] {
+  const { timestampsMs, histograms } = samples;
+  const chunks: EncodedChunk[] = [];
+  for (let from = 0; from < timestampsMs.length;) {
+    const first = histograms?.[from];
+    const layout = first === undefined ? undefined : layoutOf(first);
+    const endMost = Math.min(timestampsMs.length, from + samplesPerChunk);
+    let end = from + 1;
+    while (end < endMost && belongs(histograms?.[end], layout)) end += 1;
+    chunks.push(encodeChunk(samples, layout, from, end));
+    from = end;
+  }
+  return chunks;
+}
+
+function belongs(histogram: NativeHistogram | undefined, layout: HistogramLayout | undefined): boolean {
+  if (histogram === undefined || layout === undefined) return histogram === layout;
+  return hasLayout(histogram, layout);
+}
+
+function encodeChunk(
+  { timestampsMs, values, histograms }: Omit<SeriesSamples, "labels">,
+  layout: HistogramLayout | undefined,
+  from: number,
+  end: number,
+): EncodedChunk {
+  const count = end - from;
+  writer.rewind(0);
+  writer.byte(layout === undefined ? formatFloats : formatHistograms);
+  writer.varint(count);
+  encodeIntegers(writer, timestampsMs.subarray(from, end), count);
+  if (layout === undefined) encodeValues(writer, values, from, count);
+  else {
+    writeLayout(writer, layout);
+    const rows = histograms!.slice(from, end).map((histogram) => countsOf(histogram!));
+    for (let number = 0; number < columnsOf(layout); number += 1) {
+      rows.forEach((row, at) => (column[at] = row[number]!));
+      encodeValues(writer, column, 0, count);
+    }
+  }
+  return {
+    bytes: writer.take(),
+    minMs: timestampsMs[from]!,
+    maxMs: timestampsMs[end - 1]!,
+    sampleCount: count,
+  };
+}
+
+/** Appends the samples of the chunk between `offset` and `end` to `into`. @throws CollectorError QUARTET_BLOCK_INVALID */
+export function decodeChunk(bytes: Uint8Array, offset: number, end: number, into: SampleColumns): void {
+  const reader = new ChunkReader(bytes, offset, end);
+  const format = reader.byte();
+  if (format !== formatFloats && format !== formatHistograms) throw damaged(`it has format ${format}`);
+  const count = reader.count(samplesPerChunk);
+  const start = into.length;
+  into.reserve(count);
+  decodeIntegers(reader, into.timestampsMs, start, count);
+  if (format === formatFloats) {
+    decodeValues(reader, into.values, start, count);
+    if (into.histograms !== undefined) into.histograms.length = start + count;
+  } else {
+    into.histograms ??= new Array<NativeHistogram | undefined>(start).fill(undefined);
+    into.values.fill(0, start, start + count);
+    for (const histogram of decodeHistograms(reader, count)) into.histograms.push(histogram);
+  }
+  if (!reader.isDone) throw damaged("it has bytes behind its end");
+  into.length = start + count;
+}
+
+function decodeHistograms(reader: ChunkReader, count: number): NativeHistogram[] {
+  const layout = readLayout(reader);
+  const rows = Array.from({ length: count }, (): number[] => []);
+  for (let number = columnsOf(layout); number > 0; number -= 1) {
+    decodeValues(reader, column, 0, count);
+    rows.forEach((row, at) => row.push(column[at]!));
+  }
+  return rows.map((row) => histogramOf(layout, row));
+}
