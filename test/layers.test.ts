@@ -55,6 +55,7 @@ const bannedNames = /(^|\/)(utils?|helpers?|common|misc|manager)(\.|\/|$)/;
 const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
   cwd: root,
   encoding: "utf8",
+  timeout: 30_000,
 })
   .split("\n")
   .filter((file) => file !== "" && existsSync(join(root, file)));

@@ -178,7 +178,10 @@ function startedAt(pid: number): string | undefined {
       return `${boot}:${fields[19]}`;
     }
     if (process.platform === "win32") return undefined;
-    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim();
+    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], {
+      encoding: "utf8",
+      timeout: 5_000,
+    }).trim();
   } catch (error) {
     if (error instanceof Error) return undefined;
     throw error;

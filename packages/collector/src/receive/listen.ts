@@ -20,7 +20,8 @@ const problems: Readonly<Record<string, string>> = {
  */
 export function listenAt(server: Server, { host, port }: Address, key: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
+    // It stays: a server that listens tells of connections it could not accept (no file descriptor left), and goes on.
+    server.on("error", (cause: NodeJS.ErrnoException) => {
       const problem = problems[cause.code ?? ""] ?? `cannot be opened (${cause.message}): mend it`;
       const message = `${formatAddress(host, port)} ${problem}, or set ${key} to other addresses`;
       reject(new CollectorError("QUARTET_ADDRESS_IN_USE", message, { cause }));
