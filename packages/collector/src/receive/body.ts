@@ -1,5 +1,13 @@
-import { finished, type Readable, type Transform } from "node:stream";
-import { constants, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
+import { finished, Readable, type Transform } from "node:stream";
+import {
+  constants,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+  gunzipSync,
+  inflateSync,
+  type ZlibOptions,
+} from "node:zlib";
 import type { Clock } from "../model/index.ts";
 import type { Room } from "./admission.ts";
 import type { Blocks } from "./blocks.ts";
@@ -25,6 +33,16 @@ const decompressors = new Map<string, (() => Transform) | undefined>([
   ["deflate", () => createInflate({ chunkSize })],
   ["zstd", () => createZstdDecompress({ chunkSize, params: zstdParameters })],
 ]);
+
+/** By encoding, for small bodies: the way to the thread pool and back, once for each chunk, costs more than the work itself. */
+const smallDecompressors = new Map<string, (packed: Buffer, options: ZlibOptions) => Buffer>([
+  ["gzip", gunzipSync],
+  ["deflate", inflateSync],
+]);
+
+/** What small means, before and after decompression: nobody else is served meanwhile, for some milliseconds at most. */
+const smallPackedBytesMax = 128 * 1024;
+const smallBytesMax = 1024 * 1024;
 
 /** What a client may compress with, best first. */
 export const knownEncodings: readonly string[] = ["zstd", "gzip", "deflate", "identity"];
@@ -55,6 +73,39 @@ export interface BodySettings {
  * After a refusal the rest of the source is not read any more; the caller drains or closes it.
  */
 export function readBody(source: Readable, settings: BodySettings): Promise<Body> {
+  const decompress = smallDecompressors.get(settings.encoding);
+  const packedBytes = settings.announced(Buffer.alloc(0)) ?? Infinity;
+  return decompress !== undefined && packedBytes <= Math.min(smallPackedBytesMax, settings.sizeBytesMax)
+    ? readSmall(source, { decompress, packedBytes, settings })
+    : readStream(source, settings);
+}
+
+interface SmallBody {
+  readonly decompress: (packed: Buffer, options: ZlibOptions) => Buffer;
+  readonly packedBytes: number;
+  readonly settings: BodySettings;
+}
+
+async function readSmall(source: Readable, { decompress, packedBytes, settings }: SmallBody): Promise<Body> {
+  const { sizeBytesMax, room, blocks } = settings;
+  const packed = await readStream(source, { ...settings, encoding: "identity" });
+  if (packed.kind !== "read") return packed;
+  const maxOutputLength = Math.min(smallBytesMax, sizeBytesMax);
+  try {
+    const bytes = decompress(packed.bytes, { chunkSize, maxOutputLength });
+    const refusal = bytes.length > packedBytes ? room.grow(bytes.length - packedBytes) : undefined;
+    return refusal ?? { kind: "read", bytes };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_BUFFER_TOO_LARGE")
+      return refuseUndecodable(error as Error);
+    if (sizeBytesMax <= smallBytesMax) return refuseTooLarge(sizeBytesMax);
+    return await readStream(Readable.from([packed.bytes]), { ...settings, announced: () => undefined });
+  } finally {
+    blocks?.give(packed.bytes);
+  }
+}
+
+function readStream(source: Readable, settings: BodySettings): Promise<Body> {
   const { sizeBytesMax, room } = settings;
   const decompressor = decompressors.get(settings.encoding)?.();
   const stream = decompressor ?? source;
@@ -132,12 +183,14 @@ export function readBody(source: Readable, settings: BodySettings): Promise<Body
       if (error) settle(refuse("client_left", "the client left before the end of its request"));
     });
     if (decompressor === undefined) return;
-    decompressor.on("error", (error) =>
-      settle(refuse("undecodable", `the body cannot be decompressed: ${error.message}`)),
-    );
+    decompressor.on("error", (error) => settle(refuseUndecodable(error)));
     source.on("data", count);
     source.pipe(decompressor);
   });
+}
+
+function refuseUndecodable(error: Error): Refusal {
+  return refuse("undecodable", `the body cannot be decompressed: ${error.message}`);
 }
 
 export function refuseTooLarge(sizeBytesMax: number): Refusal {

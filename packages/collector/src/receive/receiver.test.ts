@@ -39,6 +39,36 @@ test.each([
   expect(countItems("spans", Buffer.concat(appended[0]!.batch.payload))).toBe(1);
 });
 
+test("a body that is small when compressed and large after is taken whole", async () => {
+  const { url, appended } = await open({ requestSizeBytesMax: 8_000_000 });
+  const body = encodeRequest("spans", traces(spanOf(goodTraceId, "a".repeat(3_000_000))));
+  const packed = gzipSync(body);
+  expect(packed.length).toBeLessThan(20_000);
+  const answer = await post(`${url}/v1/traces`, packed, { "content-encoding": "gzip" });
+  expect(answer.status).toBe(200);
+  expect(Buffer.concat(appended[0]!.batch.payload).equals(body)).toBe(true);
+});
+
+test("what a small body becomes counts as in flight before it is looked at", async () => {
+  const { url, appended } = await open({ inFlightBytesMax: 100_000 });
+  const body = encodeRequest("spans", traces(spanOf(goodTraceId, "a".repeat(200_000))));
+  const answer = await post(`${url}/v1/traces`, gzipSync(body), { "content-encoding": "gzip" });
+  expect(answer.status).toBe(503);
+  expect(appended).toEqual([]);
+});
+
+test.each([
+  ["gzip", gzipSync],
+  ["deflate", deflateSync],
+] as const)("a body compressed with %s that is cut short is refused with 400", async (encoding, compress) => {
+  const { url, appended } = await open();
+  const cut = compress(encodeRequest("spans", traces(spanOf(goodTraceId)))).subarray(0, -10);
+  const answer = await post(`${url}/v1/traces`, cut, { "content-encoding": encoding });
+  expect(answer.status).toBe(400);
+  expect(Buffer.from(await answer.arrayBuffer()).toString("latin1")).toContain("cannot be decompressed");
+  expect(appended).toEqual([]);
+});
+
 test("a bad span is cut out and named, the others are kept", async () => {
   const { url, appended } = await open();
   const body = encodeRequest(
