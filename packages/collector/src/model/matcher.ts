@@ -1,4 +1,5 @@
 import { compileWholeExpression } from "./expression.ts";
+import { compileWildcards } from "./wildcard-expression.ts";
 
 export type MatchOperator = "=" | "!=" | "=~" | "!~";
 
@@ -38,6 +39,8 @@ function compileAnchored(expression: string): (value: string) => boolean {
   }
   if (expression === ".+") return (value) => value !== "";
   if (expression === ".*") return () => true;
+  const wildcards = compileWildcards(expression);
+  if (wildcards !== undefined) return wildcards;
   const pattern = compileWholeExpression(expression);
   return (value) => pattern.matches(value);
 }

@@ -94,7 +94,20 @@ function getOrAdd<V>(map: Map<string, V>, key: string, create: () => V): V {
 /** The lists belong to one label name, so no ordinal stands in two of them. */
 function unite(lists: readonly Postings[]): Postings {
   if (lists.length <= 1) return lists[0] ?? [];
-  return Array.from(Uint32Array.from(lists.flat()).sort());
+  let size = 0;
+  for (const list of lists) size += list.length;
+  const union = new Uint32Array(size);
+  let at = 0;
+  let isAscending = true;
+  // A label of its own for each series gives lists of one, which often come in order already.
+  for (const list of lists) {
+    isAscending &&= at === 0 || union[at - 1]! < list[0]!;
+    for (const ordinal of list) {
+      union[at] = ordinal;
+      at += 1;
+    }
+  }
+  return Array.from(isAscending ? union : union.sort());
 }
 
 /** Position of the first element at or after `wanted`, looked for in growing steps from `from`. */
