@@ -1,13 +1,21 @@
 // What PromQL costs beside Prometheus: CPU seconds of the same queries over the same data, each answered as JSON.
 // Both take turns, as a busy machine changes its pace; medians, their range and the ratio are printed. Ours is measured
 // in this process, from the parameters to the JSON; Prometheus' is its process' time from /proc, with its HTTP server and
-// its garbage collector. Needs Linux and the part `prometheus` (`npm test` builds it).
+// its garbage collector. At the end: what a sample takes on disk, index included, in blocks of two hours and after they were merged.
+// Needs Linux and the part `prometheus` (`npm test` builds it).
 // `node --conditions=quartet-source bench/promql.ts [rounds] [CPU seconds a round]`
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { answerQuery, answerQueryRange, type Answer } from "../packages/collector/src/api/index.ts";
 import { systemClock, type SeriesWrite } from "../packages/collector/src/model/index.ts";
-import { createHead } from "../packages/collector/src/store/index.ts";
+import {
+  compactBlocks,
+  createHead,
+  listBlocks,
+  writeHeadBlock,
+} from "../packages/collector/src/store/index.ts";
 import { createTelemetry } from "../packages/collector/src/telemetry/index.ts";
 import { loadPrometheus } from "../test/differential/engines.ts";
 import { partMissingReason, startPrometheus, type StartedPrometheus } from "../test/parts/index.ts";
@@ -221,3 +229,28 @@ for (const question of questions) {
   const ratio = (median(ours) / median(theirs)).toFixed(2);
   console.log(`${question.name.padEnd(42)} ${spread(ours).padEnd(28)} ${spread(theirs).padEnd(28)} ${ratio}`);
 }
+
+/** Writes the 24 hours of 1,000 series as blocks and prints what a sample takes. */
+function printBytesOnDisk(): void {
+  const dir = mkdtempSync(join(tmpdir(), "quartet-bench-"));
+  const blockMs = 2 * hourMs;
+  try {
+    let samples = 0;
+    let cpuSeconds = ourSeconds();
+    for (let from = startMs; from < startMs + hours * hourMs; from += blockMs)
+      samples += writeHeadBlock(head, dir, { startMs: from, endMs: from + blockMs })?.sampleCount ?? 0;
+    cpuSeconds = ourSeconds() - cpuSeconds;
+    const bytes = () => listBlocks(dir).reduce((sum, { path }) => sum + statSync(path).size, 0);
+    const perSample = () => (bytes() / samples).toFixed(2);
+    const apart = perSample();
+    compactBlocks(dir, hours * hourMs);
+    console.log(
+      `bytes a sample on disk (mark 2, goal 1.4): ${apart} in blocks of two hours, ${perSample()} merged, of ${samples} samples`,
+    );
+    console.log(`CPU nanoseconds to write a sample: ${((cpuSeconds / samples) * 1e9).toFixed(0)}`);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+printBytesOnDisk();

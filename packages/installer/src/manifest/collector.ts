@@ -37,6 +37,7 @@ function buildCollectorConfig({ settings }: BuildContext): Readonly<Record<strin
         series: { size_max: "2GiB" },
       },
     },
+    store: { size_max: "3GiB" },
     export: {
       jaeger: {
         type: "otlp_http",
