@@ -25,13 +25,15 @@ export interface BlockKeeper {
   look(): Promise<void>;
 }
 
-interface BlockKeeperSettings {
+export interface BlockKeeperSettings {
   readonly head: HeadWriter;
   readonly blocks: BlocksHandle;
   readonly stream: Pick<SeriesStream, "place" | "takenBytes" | "settle">;
   readonly retention: BlockRetention;
   /** The head is written down when it has taken so many bytes of the stream since the last time. Default 64 MiB. */
   readonly snapshotBytes?: number;
+  /** Runs the work in a thread of its own, which ends with it, unless said otherwise. */
+  readonly apart?: (run: (remote: Remote) => Promise<void>) => Promise<void>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly log: Log;
@@ -53,7 +55,7 @@ const youngGenerationSizeMb = 8;
  */
 export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
   const { head, blocks, stream, retention, clock, telemetry, log } = settings;
-  const { snapshotBytes = defaultSnapshotBytes } = settings;
+  const { snapshotBytes = defaultSnapshotBytes, apart = inThread } = settings;
   const { dir } = blocks;
   let closedBeforeMs = listBlocks(dir).at(-1)?.endMs ?? -Infinity;
   let snapshotAtBytes = 0;
@@ -102,8 +104,7 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
     }
   }
 
-  /** Runs in a thread of its own, which ends with it. */
-  async function apart(run: (remote: Remote) => Promise<void>): Promise<void> {
+  async function inThread(run: (remote: Remote) => Promise<void>): Promise<void> {
     const worker = new Worker(workerFile("block"), {
       name: "block",
       workerData: { head: head.handle(), dir } satisfies BlockWorkerData,

@@ -1,11 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
-import {
-  compactBlocks,
-  openHeadReader,
-  writeHeadBlock,
-  writeSnapshot,
-  type HeadHandle,
-} from "./store/index.ts";
+import { createBlockWork } from "./block-work.ts";
+import { openHeadReader, type HeadHandle } from "./store/index.ts";
 import { serveCalls } from "./thread.ts";
 
 /** What the evaluating thread hands over. */
@@ -15,10 +10,4 @@ export interface BlockWorkerData {
 }
 
 const { head, dir } = workerData as BlockWorkerData;
-const reader = openHeadReader(head);
-
-serveCalls(parentPort!, {
-  cut: (range: { readonly startMs: number; readonly endMs: number }) => writeHeadBlock(reader, dir, range),
-  compact: ({ rangeMsMax }: { readonly rangeMsMax: number }) => compactBlocks(dir, rangeMsMax),
-  snapshot: ({ place }: { readonly place: object }) => writeSnapshot(reader, dir, place),
-});
+serveCalls(parentPort!, { ...createBlockWork(openHeadReader(head), dir) });

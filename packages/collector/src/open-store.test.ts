@@ -2,11 +2,13 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createBlockWork } from "./block-work.ts";
 import { createJournalShared, openStreamReader, openStreamWriter } from "./journal/index.ts";
 import { labelsFromRecord, type SeriesWrite } from "./model/index.ts";
 import { encodeSeriesBatch } from "./otlp/index.ts";
-import { openStore } from "./open-store.ts";
+import { openStore, type OpenStore } from "./open-store.ts";
 import { createTelemetry, type Log } from "./telemetry/index.ts";
+import type { Remote } from "./thread.ts";
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
@@ -34,7 +36,12 @@ afterEach(async () => {
 });
 
 /** The store as a start finds it. What an earlier one still has open is what a killed process had. */
-async function open({ retentionMs = 48 * hourMs, snapshotBytes = 2 ** 40, sizeBytesMax = 2 ** 40 } = {}) {
+async function open({
+  retentionMs = 48 * hourMs,
+  snapshotBytes = 2 ** 40,
+  sizeBytesMax = 2 ** 40,
+  hasThread = false,
+} = {}) {
   const shared = createJournalShared();
   const telemetry = createTelemetry();
   const journal = { dir: dataDir, stream: "series", shared, clock, telemetry, log } as const;
@@ -44,8 +51,14 @@ async function open({ retentionMs = 48 * hourMs, snapshotBytes = 2 ** 40, sizeBy
   own.defer(() => writer.close());
   own.defer(() => reader.close());
   stack.push(own);
-  const store = await openStore({
+  // A thread each time would be a hundred of them.
+  const here = {
+    call: async (method: "cut", params: never) =>
+      createBlockWork(store.head, `${dataDir}/blocks`)[method](params),
+  };
+  const store: OpenStore = await openStore({
     dataDir,
+    ...(hasThread ? {} : { apart: (run) => run(here as unknown as Remote) }),
     writer,
     reader,
     quarantine: { put: (_record, error) => expect.unreachable(String(error)), settled: async () => {} },
@@ -99,7 +112,7 @@ const blocks = async () => {
 };
 
 test("two hours become a block when they are an hour old, and the journal keeps what is younger", async () => {
-  const store = await open();
+  const store = await open({ hasThread: true });
   await run(store, 0, 3 * 60);
   expect(await blocks()).toEqual([]);
   await run(store, 3 * 60, 3 * 60 + 61);

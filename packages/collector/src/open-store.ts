@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createBlockKeeper, type BlockKeeper } from "./block-keeper.ts";
+import { createBlockKeeper, type BlockKeeper, type BlockKeeperSettings } from "./block-keeper.ts";
 import type { Clock, Queryable } from "./model/index.ts";
 import {
   openSeriesStream,
@@ -17,6 +17,7 @@ import {
   type BlockRetention,
   type BlocksHandle,
   type HeadHandle,
+  type HeadReader,
   type HeadSettings,
   type HeadWriter,
 } from "./store/index.ts";
@@ -30,7 +31,7 @@ export interface StoreHandles {
 
 /** The store as it stands after a start: filled, with its stream open. */
 export interface OpenStore {
-  readonly head: HeadWriter;
+  readonly head: HeadWriter & HeadReader;
   readonly handles: StoreHandles;
   /** Blocks and head. */
   readonly queryable: Queryable;
@@ -42,10 +43,10 @@ export interface OpenStore {
 interface StoreSettings
   extends
     Omit<SeriesStreamSettings, "head" | "filledTo">,
-    Pick<HeadSettings, "seriesMax" | "arenaBytesMax" | "catalogueBytesMax"> {
+    Pick<HeadSettings, "seriesMax" | "arenaBytesMax" | "catalogueBytesMax">,
+    Pick<BlockKeeperSettings, "snapshotBytes" | "apart"> {
   readonly dataDir: string;
   readonly retention: BlockRetention;
-  readonly snapshotBytes?: number;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly log: Log;

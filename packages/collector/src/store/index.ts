@@ -5,7 +5,7 @@ export {
   type IngestResult,
   type RefusalReason,
 } from "./head-writer.ts";
-export { openHeadReader } from "./head-reader.ts";
+export { openHeadReader, type HeadReader } from "./head-reader.ts";
 export {
   announceBlocks,
   blockRangeMs,
