@@ -30,6 +30,8 @@ export interface BlockKeeperSettings {
   readonly blocks: BlocksHandle;
   readonly stream: Pick<SeriesStream, "place" | "takenBytes" | "settle">;
   readonly retention: BlockRetention;
+  /** Of the head. Its samples do not become a block while others may still come between them. */
+  readonly outOfOrderWindowMs?: number;
   /** The head is written down when it has taken so many bytes of the stream since the last time. Default 64 MiB. */
   readonly snapshotBytes?: number;
   /** Runs the work in a thread of its own, which ends with it, unless said otherwise. */
@@ -50,13 +52,14 @@ const retentionShare = 10;
 const youngGenerationSizeMb = 8;
 
 /**
- * Two hours of samples become a block when the last of them is an hour old; then the head lets go of them, and the journal of
+ * Two hours of samples become a block when the last of them is an hour old, or as old as late samples may be; then the head lets go of them, and the journal of
  * their records. All of it is done in a thread that lives only so long.
  */
 export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
   const { head, blocks, stream, retention, clock, telemetry, log } = settings;
   const { snapshotBytes = defaultSnapshotBytes, apart = inThread } = settings;
   const { dir } = blocks;
+  const openMs = Math.max(headMinMs, settings.outOfOrderWindowMs ?? 0);
   let closedBeforeMs = listBlocks(dir).at(-1)?.endMs ?? -Infinity;
   let snapshotAtBytes = 0;
   let isStopping = false;
@@ -154,7 +157,7 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
   }
 
   async function look(): Promise<void> {
-    const endMs = Math.floor((clock.nowMs() - headMinMs) / blockRangeMs) * blockRangeMs;
+    const endMs = Math.floor((clock.nowMs() - openMs) / blockRangeMs) * blockRangeMs;
     const isCutDue = endMs > closedBeforeMs;
     const isSnapshotDue = stream.takenBytes() - snapshotAtBytes >= snapshotBytes;
     if (isCutDue || isSnapshotDue) {

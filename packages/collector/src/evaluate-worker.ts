@@ -78,15 +78,14 @@ async function start(): Promise<StoreHandles> {
     stack.defer(() => quarantine.close());
     return quarantine;
   };
-  const { retentionMs, sizeBytesMax, seriesMax } = config.store;
   const { head, handles, queryable, series, keeper } = await openStore({
     dataDir,
     writer,
     reader: openReader("series", "store"),
     quarantine: quarantineOf("series", "store"),
     onTouched: (labels) => engine.touched(labels),
-    retention: { retentionMs, sizeBytesMax },
-    seriesMax,
+    retention: config.store,
+    ...config.store,
     clock,
     telemetry,
     log,
@@ -136,7 +135,7 @@ async function start(): Promise<StoreHandles> {
     lastSampleMs: head.lastSampleMs,
     isWatched: engine.isWatched,
     stateFile: stateFile("derive.snapshot"),
-    limits: { seriesMax },
+    limits: { seriesMax: config.store.seriesMax },
     clock,
     telemetry,
     log,

@@ -41,6 +41,7 @@ async function open({
   snapshotBytes = 2 ** 40,
   sizeBytesMax = 2 ** 40,
   hasThread = false,
+  outOfOrderWindowMs = 60_000,
 } = {}) {
   const shared = createJournalShared();
   const telemetry = createTelemetry();
@@ -65,6 +66,7 @@ async function open({
     onTouched: () => {},
     retention: { retentionMs, sizeBytesMax },
     seriesMax: 1_000,
+    outOfOrderWindowMs,
     arenaBytesMax: 2 ** 24,
     catalogueBytesMax: 2 ** 22,
     snapshotBytes,
@@ -131,6 +133,22 @@ test("two hours become a block when they are an hour old, and the journal keeps 
   expect(again.series.takenBytes()).toBeLessThan(store.series.takenBytes());
   expect(again.reader.lag()).toMatchObject({ records: 0 });
   expect(errors).toEqual([]);
+});
+
+test("samples do not become a block while late ones may still come between them", async () => {
+  const store = await open({ outOfOrderWindowMs: 3 * hourMs });
+  await run(store, 0, 5 * 60 - 1);
+  expect(await blocks()).toEqual([]);
+  const { refused } = await store.series.appendReceived(
+    encodeSeriesBatch([write(-1, startMs + 2 * hourMs + 1)]),
+    nowMs,
+  );
+  expect(refused.size).toBe(0);
+  await run(store, 5 * 60 - 1, 5 * 60 + 2);
+  await store.keeper.look();
+  expect(await blocks()).toEqual([`${startMs}-${startMs + 2 * hourMs}.block`]);
+  expect(store.values()).toContain(-1);
+  expect(store.values()).toHaveLength(5 * 60 + 3);
 });
 
 test("after a kill the store holds every sample once: from blocks, from the snapshot and from the stream behind it", async () => {

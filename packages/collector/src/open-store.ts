@@ -43,7 +43,7 @@ export interface OpenStore {
 interface StoreSettings
   extends
     Omit<SeriesStreamSettings, "head" | "filledTo">,
-    Pick<HeadSettings, "seriesMax" | "arenaBytesMax" | "catalogueBytesMax">,
+    Omit<HeadSettings, "retentionMs">,
     Pick<BlockKeeperSettings, "snapshotBytes" | "apart"> {
   readonly dataDir: string;
   readonly retention: BlockRetention;

@@ -15,6 +15,7 @@ import {
 } from "./receive.ts";
 import { configSchema, keysNotServed } from "./schema.ts";
 import { withoutSecrets } from "./secrets.ts";
+import { convertStore, type RawStore, type StoreConfig } from "./store.ts";
 import type { TlsFiles } from "./tls.ts";
 import { isLoopback, parseAddress, parseDurationMs, parseSizeBytes } from "./units.ts";
 import { expandVariables } from "./variables.ts";
@@ -33,12 +34,7 @@ export interface CollectorConfig {
   /** Undefined when nothing is to be done between receipt and journal. */
   readonly process: ProcessRules | undefined;
   readonly journal: { readonly sizeBytesMax: Readonly<Record<Stream, number>> };
-  readonly store: {
-    readonly retentionMs: number;
-    /** Of the blocks on disk. */
-    readonly sizeBytesMax: number;
-    readonly seriesMax: number;
-  };
+  readonly store: StoreConfig;
   readonly export: readonly ExporterConfig[];
   readonly rules: {
     readonly files: readonly string[];
@@ -75,6 +71,7 @@ const ajv = new Ajv({
 ajv.addFormat("size", (text: string) => (parseSizeBytes(text) ?? 0) > 0);
 ajv.addFormat("journal-size", (text: string) => (parseSizeBytes(text) ?? 0) >= journalSizeBytesMin);
 ajv.addFormat("duration", (text: string) => (parseDurationMs(text) ?? 0) > 0);
+ajv.addFormat("window", (text: string) => parseDurationMs(text) !== undefined);
 ajv.addFormat("address", (text: string) => parseAddress(text) !== undefined);
 ajv.addFormat("http-url", (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol));
 ajv.addFormat("origin", isOrigin);
@@ -254,6 +251,7 @@ const formatMeaning: Readonly<Record<string, string>> = {
   size: "no size above zero; write a number with a unit, such as 64MiB or 10GiB",
   "journal-size": "no size of 1MiB or more; write a number with a unit, such as 10GiB",
   duration: "no duration above zero; write a number with a unit, such as 500ms, 15s or 1h30m",
+  window: "no duration; write 0 or a number with a unit, such as 30s or 10m",
   origin: "no origin; write what browsers send, such as https://shop.example, or *",
   address: "no address; write host:port, such as 127.0.0.1:4318",
   "http-url": "no URL; write one that begins with http:// or https://",
@@ -289,7 +287,7 @@ interface RawConfig {
   };
   process: RawProcess;
   journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
-  store: { retention: string; size_max: string; series_max: number };
+  store: RawStore;
   export: Record<string, RawExporter>;
   rules: { files: string[]; evaluation_interval: string; built_in: boolean };
   notify: { webhook: string | null };
@@ -319,11 +317,7 @@ function convert(raw: RawConfig, process: ProcessRules | undefined): CollectorCo
         series: budget("series"),
       },
     },
-    store: {
-      retentionMs: parseDurationMs(store.retention)!,
-      sizeBytesMax: parseSizeBytes(store.size_max)!,
-      seriesMax: store.series_max,
-    },
+    store: convertStore(store),
     export: Object.entries(raw.export).map(([name, exporter]) => convertExporter(name, exporter)),
     rules: {
       files: rules.files,

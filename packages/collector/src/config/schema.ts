@@ -1,6 +1,7 @@
 import { exporterSchema } from "./exporter.ts";
 import { processProperties } from "./process.ts";
 import { memorySchema, otlpGuardSchema, tlsSchema, zipkinSchema } from "./receive.ts";
+import { storeProperties } from "./store.ts";
 
 /** Sizes above zero: a number of bytes or a number with B, KiB, MiB, GiB, KB, MB, GB. */
 const size = { type: "string", format: "size" } as const;
@@ -59,15 +60,7 @@ export const configSchema: object = {
         series: streamBudget,
       }),
     }),
-    store: section({
-      retention: { ...duration, default: "15d", description: "How far back queries and rules see." },
-      size_max: {
-        ...size,
-        default: "5GiB",
-        description: "Disk for samples older than the newest hours; the oldest go first.",
-      },
-      series_max: { type: "integer", minimum: 1, default: 200_000 },
-    }),
+    store: section(storeProperties),
     export: {
       type: "object",
       default: {},

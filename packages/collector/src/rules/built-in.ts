@@ -47,6 +47,12 @@ groups:
         annotations:
           summary: "the collector refuses {{ $labels.signal }}: {{ $labels.reason }}"
           description: "Senders are told to try again, and drop what they cannot keep."
+      - alert: QuartetStoreRefusingSeries
+        expr: sum by (instance, reason, name) (increase(quartet_store_limited_samples_total{job="quartet"}[5m])) > 0
+        labels: { severity: warning }
+        annotations:
+          summary: "new series are refused: {{ $labels.reason }} {{ $labels.name }}"
+          description: "Find the label that never repeats, or raise store.series_max, series_per_metric_max or series_per_source_max. Series that are there go on."
 `;
 
 /** The groups, named "quartet". */

@@ -1,4 +1,5 @@
 import { labelsKey, type Labels, type SeriesWrite } from "../model/index.ts";
+import type { Cardinality, LimitReason } from "./cardinality.ts";
 import type { RefusalReason } from "./head-writer.ts";
 
 /** What the head would take of a batch. */
@@ -13,8 +14,9 @@ interface AdmissionView {
   /** Timestamp of a series' last sample, by key; undefined when the head does not know it. */
   readonly lastMs: (key: string) => number | undefined;
   readonly areValid: (labels: Labels) => boolean;
-  /** How many series there is room for. */
-  readonly room: number;
+  /** A trial: new series of the batch are counted there. */
+  readonly cardinality: Cardinality;
+  readonly onLimited: (reason: LimitReason, labels: Labels, count: number) => void;
   /** Samples before it are too old. */
   readonly cutoffMs: number;
   readonly outOfOrderWindowMs: number;
@@ -31,12 +33,21 @@ export function admit(writes: readonly SeriesWrite[], view: AdmissionView): Admi
     const key = labelsKey(write.labels);
     const lastMs = view.lastMs(key);
     if (lastMs === undefined && !isNew.has(key)) {
-      const reason = reasonAgainst(write.labels, isNew.size, view);
-      if (reason !== undefined) {
-        refuse(reason, write.samples.length + (write.histograms?.length ?? 0));
+      const count = write.samples.length + (write.histograms?.length ?? 0);
+      if (!view.areValid(write.labels)) {
+        refuse("invalid_labels", count);
         continue;
       }
-      if (write.samples.length + (write.histograms?.length ?? 0) > 0) isNew.add(key);
+      const limit = view.cardinality.reasonAgainst(write.labels);
+      if (limit !== undefined) {
+        refuse(limit, count);
+        view.onLimited(limit, write.labels, count);
+        continue;
+      }
+      if (count > 0) {
+        isNew.add(key);
+        view.cardinality.add(write.labels);
+      }
     }
     const oldestMs = (lastMs ?? -Infinity) - view.outOfOrderWindowMs;
     const reasonAt = ({ timestampMs }: { readonly timestampMs: number }) => {
@@ -56,13 +67,4 @@ export function admit(writes: readonly SeriesWrite[], view: AdmissionView): Admi
     admitted.push(histograms.length === 0 ? kept : { ...kept, histograms: histograms.filter(isInTime) });
   }
   return { admitted: refused.size === 0 ? writes : admitted, refused };
-}
-
-function reasonAgainst(
-  labels: Labels,
-  newCount: number,
-  { areValid, room }: AdmissionView,
-): RefusalReason | undefined {
-  if (!areValid(labels)) return "invalid_labels";
-  return newCount >= room ? "series_limit" : undefined;
 }

@@ -15,10 +15,12 @@ import {
 import type { Telemetry } from "../telemetry/index.ts";
 import { admit, type Admission } from "./admission.ts";
 import { createArena } from "./arena.ts";
+import { createCardinality, type CardinalityLimits, type LimitReason } from "./cardinality.ts";
 import { createCatalogueWriter } from "./catalogue-writer.ts";
 import { createChainWriter, type SampleOutcome } from "./chain.ts";
 import { stageValue, type StagedSample } from "./columns.ts";
 import { createExemplarWriter } from "./exemplars.ts";
+import { createHeadMetrics } from "./head-metrics.ts";
 import { createHistogramWriter, readHistogram, referredBlock } from "./histograms.ts";
 import { openHeadReader, type HeadReader } from "./head-reader.ts";
 import {
@@ -36,7 +38,7 @@ import { changeGuarded } from "./seqlock.ts";
 
 /** Why the head refused a sample. */
 export type RefusalReason =
-  | "series_limit" // `seriesMax` series are there already
+  | LimitReason
   | "invalid_labels" // names out of order, twice, or an empty name or value
   | "invalid_timestamp" // not a whole number of milliseconds, or beyond the year 37,648
   | "histogram_too_large" // a native histogram of more than 16 KiB
@@ -45,9 +47,12 @@ export type RefusalReason =
   | "too_old" // older than the retention, or than what is still open
   | "memory_limit"; // the arena or the catalogue is full
 
-export interface HeadSettings {
+export interface HeadSettings extends Pick<CardinalityLimits, "seriesMax"> {
   readonly retentionMs: number;
-  readonly seriesMax: number;
+  /** Default: no more than `seriesMax`. */
+  readonly seriesPerMetricMax?: number;
+  /** Default: no more than `seriesMax`. */
+  readonly seriesPerSourceMax?: number;
   /** Bound of the memory for samples and exemplars. Default 1 GiB. */
   readonly arenaBytesMax?: number;
   /** Bound of the memory for label sets, twice. Default 256 MiB. */
@@ -73,7 +78,10 @@ export interface HeadWriter {
    * A sample that is there already is passed over, so a record may be ingested twice. Never throws for what is in `writes`.
    */
   ingest(writes: readonly SeriesWrite[]): IngestResult;
-  /** What `ingest` would take of these writes at this moment; changes nothing. A sample that differs from one at its time is seen only there. */
+  /**
+   * What `ingest` would take of these writes at this moment; changes nothing, but counts by name what a limit of series refuses.
+   * A sample that differs from one at its time is seen only there.
+   */
   admit(writes: readonly SeriesWrite[]): Admission;
   /** Timestamp of the last sample of exactly this series; undefined when the head does not know it. */
   lastSampleMs(labels: Labels): number | undefined;
@@ -112,6 +120,8 @@ const sweepSeriesMin = 500;
 export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   const { retentionMs, seriesMax, clock, telemetry } = settings;
   const { outOfOrderWindowMs = defaultOutOfOrderWindowMs } = settings;
+  const { seriesPerMetricMax = seriesMax, seriesPerSourceMax = seriesMax } = settings;
+  const cardinality = createCardinality({ seriesMax, seriesPerMetricMax, seriesPerSourceMax });
   const arenaBytesMax = settings.arenaBytesMax ?? defaultArenaBytesMax;
   const catalogueBytesMax = settings.catalogueBytesMax ?? defaultCatalogueBytesMax;
   const shared = createHandle({ seriesMax, arenaBytesMax, catalogueBytesMax });
@@ -130,30 +140,10 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   let sweptAtMs = -Infinity;
   let sweepSlot = 0;
 
-  const storedTotal = telemetry.counter({
-    name: "quartet_store_samples_total",
-    help: "Samples taken into the head of the store.",
+  const metrics = createHeadMetrics(telemetry, {
+    series: () => byKey.size,
+    sizeBytes: () => arena.usedBytes,
   });
-  const refusedTotal = telemetry.counter({
-    name: "quartet_store_refused_samples_total",
-    help: "Samples that the head of the store refused, by reason.",
-    labelNames: ["reason"],
-  });
-  const refusedExemplarsTotal = telemetry.counter({
-    name: "quartet_store_refused_exemplars_total",
-    help: "Exemplars that the head of the store refused, by reason.",
-    labelNames: ["reason"],
-  });
-  telemetry.observedGauge({ name: "quartet_store_series", help: "Series in the head of the store." }, (set) =>
-    set(byKey.size),
-  );
-  telemetry.observedGauge(
-    {
-      name: "quartet_store_size_bytes",
-      help: "Memory that samples and exemplars take in the head of the store.",
-    },
-    (set) => set(arena.usedBytes),
-  );
 
   function takeSlot(): number | undefined {
     const free = freeSlots.pop();
@@ -167,7 +157,11 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
 
   function addSeries(key: string, labels: Labels): HeadSeries | RefusalReason {
     if (!areValid(labels)) return "invalid_labels";
-    if (byKey.size >= seriesMax) return "series_limit";
+    const reason = cardinality.reasonAgainst(labels);
+    if (reason !== undefined) {
+      metrics.limited(reason, labels, 1);
+      return reason;
+    }
     const slot = takeSlot();
     if (slot === undefined) return "series_limit";
     const generation = views.slots[slot * slotInts + slotGeneration]!;
@@ -178,6 +172,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     }
     const series = { slot, generation, labels: added, isDescribed: false };
     byKey.set(key, series);
+    cardinality.add(added);
     bySlot[slot] = series;
     return series;
   }
@@ -192,6 +187,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     });
     views.slotsAsFloats[slot * slotFloats + slotStartFloat] = 0;
     byKey.delete(labelsKey(series.labels));
+    cardinality.remove(series.labels);
     bySlot[slot] = undefined;
     freeSlots.push(slot);
     catalogue.remove(series);
@@ -292,7 +288,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     }
     for (const exemplar of write.exemplars) {
       const outcome = exemplarChains.write(series.slot, exemplar);
-      if (outcome !== "stored") refusedExemplarsTotal.add({ reason: outcome });
+      if (outcome !== "stored") metrics.exemplarRefused(outcome);
     }
     return stored;
   }
@@ -310,7 +306,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     if (timestampsMs.length === 0 || timestampsMs.at(-1)! < closedBeforeMs) return;
     const known = addSeries(labelsKey(labels), labels);
     if (typeof known === "string") {
-      refusedTotal.add({ reason: known }, timestampsMs.length);
+      metrics.refused(known, timestampsMs.length);
       return;
     }
     const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
@@ -343,7 +339,8 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
           return series === undefined ? undefined : chains.lastMs(series.slot);
         },
         areValid,
-        room: seriesMax - byKey.size,
+        cardinality: cardinality.trial(),
+        onLimited: metrics.limited,
         cutoffMs: cutoffMs(clock.nowMs()),
         outOfOrderWindowMs,
       }),
@@ -368,8 +365,8 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
         samplesStored += stored;
       }
       sweep(nowMs);
-      storedTotal.add({}, samplesStored);
-      for (const [reason, count] of refused) refusedTotal.add({ reason }, count);
+      metrics.stored(samplesStored);
+      for (const [reason, count] of refused) metrics.refused(reason, count);
       return { touched, samplesStored, refused, histogramsRefused };
     },
   };
