@@ -2,6 +2,7 @@ import {
   blockBytes,
   blockFormat,
   blockInts,
+  blockIsUnpackable,
   blockLength,
   blockNext,
   growTo,
@@ -36,6 +37,7 @@ export function createArena(views: HeadViews): Arena {
       Atomics.store(views.ints, base + blockLength, 0);
       Atomics.store(views.ints, base + blockNext, 0);
       Atomics.store(views.ints, base + blockFormat, format);
+      Atomics.store(views.ints, base + blockIsUnpackable, 0);
       return block;
     },
     release(block) {

@@ -1,3 +1,6 @@
+import { histogramsEqual, type NativeHistogram } from "../model/index.ts";
+import type { Arena } from "./arena.ts";
+import { SampleColumns, type EncodedChunk } from "./chunk/index.ts";
 import {
   appendSample,
   insertSample,
@@ -8,21 +11,33 @@ import {
   samplesPerBlock,
   splitBlock,
   timesStart,
-  type StagedSample,
   valuesStart,
+  type StagedSample,
 } from "./columns.ts";
-import type { Arena } from "./arena.ts";
+import { readHistogram } from "./histograms.ts";
 import {
+  blockBodyBytes,
   blockFormat,
   blockInts,
+  blockIsUnpackable,
   blockNext,
   formatFloatColumns,
   formatMixedColumns,
+  formatPacked,
   slotFirstBlock,
   slotInts,
   slotLastBlock,
   type HeadViews,
 } from "./layout.ts";
+import {
+  appendChunk,
+  countFitting,
+  packedBytes,
+  packedEndMs,
+  packedEntries,
+  packSamples,
+  readChunk,
+} from "./packed.ts";
 import { changeGuarded } from "./seqlock.ts";
 
 /** What became of one sample. "present": the same sample was there already, nothing changed. */
@@ -32,10 +47,14 @@ export type SampleOutcome = "stored" | "present" | "duplicate" | "out_of_order" 
 export interface ChainWriter {
   /** Adds a sample in time order; one that is older than the slot's last by more than the window is refused. */
   write(slot: number, sample: StagedSample): SampleOutcome;
-  /** The same for a value that refers to a histogram. */
+  /** The same for a value that refers to a histogram, when `findHistogram` has found none of its time. */
   writeReference(slot: number, sample: StagedSample): SampleOutcome;
-  /** Where in `views.floats` the value of that time is; -1 when there is none. */
-  find(slot: number, timestampMs: number): number;
+  /** Whether the slot has this very histogram at that time, or something else; undefined when it has nothing there. */
+  findHistogram(
+    slot: number,
+    timestampMs: number,
+    histogram: NativeHistogram,
+  ): "present" | "duplicate" | undefined;
   /** Visits where in `views.floats` the slot's values are, as far as they may refer to histograms. */
   eachReference(slot: number, visit: (at: number) => void): void;
   /** Timestamp of the slot's last sample; -Infinity when it has none. */
@@ -46,27 +65,45 @@ export interface ChainWriter {
   clear(slot: number): void;
 }
 
-export function createChainWriter(
-  views: HeadViews,
-  arena: Arena,
-  settings: { readonly outOfOrderWindowMs: number },
-): ChainWriter {
+interface ChainSettings {
+  readonly outOfOrderWindowMs: number;
+  /** Histograms of that slot may no longer be referred to. */
+  readonly onPacked: (slot: number) => void;
+}
+
+/**
+ * A block of columns takes in samples; when no sample can come between its own any more they are compressed. That is looked at
+ * as soon as the block behind it has so many: by then the window for late samples has passed as a rule.
+ */
+const samplesBeforePacking = 8;
+
+export function createChainWriter(views: HeadViews, arena: Arena, settings: ChainSettings): ChainWriter {
+  const { outOfOrderWindowMs, onPacked } = settings;
+  const unpacked = new SampleColumns();
+
   const field = (slot: number, index: number) => views.slots[slot * slotInts + index]!;
   const setField = (slot: number, index: number, value: number) =>
     Atomics.store(views.slots, slot * slotInts + index, value);
 
-  const timeAt = (block: number, index: number) => views.floats[timesStart(block) + index]!;
-  const endMs = (block: number) => timeAt(block, sampleCount(views, block) - 1);
-
   const formatOf = (block: number) => views.ints[block * blockInts + blockFormat]!;
   const setFormat = (block: number, format: number) =>
     Atomics.store(views.ints, block * blockInts + blockFormat, format);
+
+  const setNext = (block: number, next: number) =>
+    Atomics.store(views.ints, block * blockInts + blockNext, next);
+
+  const timeAt = (block: number, index: number) => views.floats[timesStart(block) + index]!;
+  const endMs = (block: number) =>
+    formatOf(block) === formatPacked
+      ? packedEndMs(views, block)
+      : timeAt(block, sampleCount(views, block) - 1);
 
   function append(slot: number, last: number, sample: StagedSample, format: number): SampleOutcome {
     const count = last === 0 ? samplesPerBlock : sampleCount(views, last);
     if (count < samplesPerBlock) {
       if (format === formatMixedColumns) setFormat(last, format);
       appendSample(views, last, count, sample);
+      if (count + 1 === samplesBeforePacking) pack(slot, sample.timestampMs - outOfOrderWindowMs);
       return "stored";
     }
     const block = arena.allocate(format);
@@ -76,7 +113,75 @@ export function createChainWriter(
     if (last === 0) setField(slot, slotFirstBlock, block);
     else Atomics.store(views.ints, last * blockInts + blockNext, block);
     setField(slot, slotLastBlock, block);
+    pack(slot, sample.timestampMs - outOfOrderWindowMs);
     return "stored";
+  }
+
+  /** Compresses the blocks, but for the last, whose samples are all before `beforeMs`. */
+  function pack(slot: number, beforeMs: number): void {
+    let before = 0;
+    let block = field(slot, slotFirstBlock);
+    let isPacked = false;
+    while (block !== field(slot, slotLastBlock) && endMs(block) < beforeMs) {
+      const next = nextBlock(views, block);
+      if (formatOf(block) === formatPacked || views.ints[block * blockInts + blockIsUnpackable] === 1)
+        before = block;
+      else {
+        const chunks = compress(block);
+        if (chunks === undefined) {
+          views.ints[block * blockInts + blockIsUnpackable] = 1;
+          before = block;
+        } else {
+          const packed = replace(slot, before, block, chunks);
+          // The arena is full: what comes later may find room.
+          if (packed === 0) break;
+          before = packed;
+          isPacked = true;
+        }
+      }
+      block = next;
+    }
+    if (isPacked) onPacked(slot);
+  }
+
+  /** A block's samples as chunks; undefined when they do not get smaller. */
+  function compress(block: number): EncodedChunk[] | undefined {
+    const count = sampleCount(views, block);
+    const values = views.floats.subarray(valuesStart(block), valuesStart(block) + count);
+    const timestampsMs = views.floats.subarray(timesStart(block), timesStart(block) + count);
+    if (formatOf(block) === formatFloatColumns) {
+      const chunks = packSamples({ timestampsMs, values });
+      return chunks !== undefined && packedBytes(chunks) <= blockBodyBytes / 2 ? chunks : undefined;
+    }
+    const histograms = Array.from(values, (_, index) => readHistogram(views, values, index));
+    return packSamples({ timestampsMs, values, histograms });
+  }
+
+  /** Puts chunks in the place of a block of columns behind `before` (0: the first); gives the last block of theirs, 0 when the arena is full. */
+  function replace(slot: number, before: number, block: number, chunks: readonly EncodedChunk[]): number {
+    const joining = before === 0 ? 0 : countFitting(views, before, chunks);
+    const added: number[] = [];
+    for (const chunk of chunks.slice(joining)) {
+      const into = added.at(-1);
+      if (into !== undefined && appendChunk(views, into, chunk)) continue;
+      const empty = arena.allocate(formatPacked);
+      if (empty === 0) {
+        for (const each of added) arena.release(each);
+        return 0;
+      }
+      appendChunk(views, empty, chunk);
+      if (into !== undefined) setNext(into, empty);
+      added.push(empty);
+    }
+    const next = nextBlock(views, block);
+    if (added.length > 0) setNext(added.at(-1)!, next);
+    changeGuarded(views, slot, () => {
+      for (const chunk of chunks.slice(0, joining)) appendChunk(views, before, chunk);
+      if (before === 0) setField(slot, slotFirstBlock, added[0]!);
+      else setNext(before, added[0] ?? next);
+    });
+    arena.release(block);
+    return added.at(-1) ?? before;
   }
 
   /** The block that a time falls into; there is one that ends at or after it. */
@@ -86,12 +191,29 @@ export function createChainWriter(
     return block;
   }
 
+  /** Where among `unpacked` the sample of that time is; -1 when the packed block has none. */
+  function unpackAt(block: number, timestampMs: number): number {
+    unpacked.cut(0);
+    unpacked.histograms = undefined;
+    const entry = packedEntries(views, block).find(({ maxMs }) => maxMs >= timestampMs);
+    if (entry !== undefined) readChunk(views, entry, unpacked);
+    return unpacked.timestampsMs.subarray(0, unpacked.length).indexOf(timestampMs);
+  }
+
   function insert(slot: number, sample: StagedSample, isTooLate: boolean, format: number): SampleOutcome {
-    const block = blockAt(slot, sample.timestampMs);
+    const { timestampMs } = sample;
+    const block = blockAt(slot, timestampMs);
+    if (formatOf(block) === formatPacked) {
+      const at = unpackAt(block, timestampMs);
+      // What is packed ends before the window for late samples.
+      if (at < 0) return "out_of_order";
+      const isFloat = unpacked.histograms?.[at] === undefined;
+      return isFloat && isSameValue(unpacked.values, at, sample) ? "present" : "duplicate";
+    }
     const count = sampleCount(views, block);
-    const index = lowerBound(views, block, count, sample.timestampMs);
-    if (timeAt(block, index) === sample.timestampMs) {
-      return isSameValue(views, block, index, sample) ? "present" : "duplicate";
+    const index = lowerBound(views, block, count, timestampMs);
+    if (timeAt(block, index) === timestampMs) {
+      return isSameValue(views.floats, valuesStart(block) + index, sample) ? "present" : "duplicate";
     }
     if (isTooLate) return "out_of_order";
     if (format === formatMixedColumns) setFormat(block, format);
@@ -120,18 +242,27 @@ export function createChainWriter(
     const last = field(slot, slotLastBlock);
     const newestMs = last === 0 ? -Infinity : endMs(last);
     if (sample.timestampMs > newestMs) return append(slot, last, sample, format);
-    return insert(slot, sample, sample.timestampMs < newestMs - settings.outOfOrderWindowMs, format);
+    return insert(slot, sample, sample.timestampMs < newestMs - outOfOrderWindowMs, format);
   }
 
   return {
     lastMs,
     write: (slot, sample) => write(slot, sample, formatFloatColumns),
     writeReference: (slot, sample) => write(slot, sample, formatMixedColumns),
-    find(slot, timestampMs) {
-      if (timestampMs > lastMs(slot)) return -1;
+    findHistogram(slot, timestampMs, histogram) {
+      if (timestampMs > lastMs(slot)) return undefined;
       const block = blockAt(slot, timestampMs);
-      const index = lowerBound(views, block, sampleCount(views, block), timestampMs);
-      return timeAt(block, index) === timestampMs ? valuesStart(block) + index : -1;
+      let there: NativeHistogram | undefined;
+      if (formatOf(block) === formatPacked) {
+        const at = unpackAt(block, timestampMs);
+        if (at < 0) return undefined;
+        there = unpacked.histograms?.[at];
+      } else {
+        const index = lowerBound(views, block, sampleCount(views, block), timestampMs);
+        if (timeAt(block, index) !== timestampMs) return undefined;
+        there = readHistogram(views, views.floats, valuesStart(block) + index);
+      }
+      return there !== undefined && histogramsEqual(there, histogram) ? "present" : "duplicate";
     },
     eachReference(slot, visit) {
       for (let block = field(slot, slotFirstBlock); block !== 0; block = nextBlock(views, block)) {

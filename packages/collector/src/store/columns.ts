@@ -99,12 +99,12 @@ export function splitBlock(views: HeadViews, block: number, empty: number): void
   Atomics.store(ints, block * blockInts + blockNext, empty);
 }
 
-/** Whether the stored sample is the same as the staged one; of NaNs, the bits tell staleness markers and histograms apart. */
-export function isSameValue(views: HeadViews, block: number, index: number, sample: StagedSample): boolean {
-  const at = valuesStart(block) + index;
-  const stored = views.floats[at]!;
+/** Whether the value at `at` is the staged one; of NaNs, the bits tell staleness markers and histograms apart. */
+export function isSameValue(values: Float64Array, at: number, sample: StagedSample): boolean {
+  const stored = values[at]!;
   const staged = sample.value[0]!;
   if (stored === stored || staged === staged) return stored === staged;
   const bits = new Uint32Array(sample.value.buffer, sample.value.byteOffset, 2);
-  return views.ints[at * 2]! >>> 0 === bits[0] && views.ints[at * 2 + 1]! >>> 0 === bits[1];
+  const storedBits = new Uint32Array(values.buffer, values.byteOffset + at * 8, 2);
+  return storedBits[0] === bits[0] && storedBits[1] === bits[1];
 }

@@ -12,6 +12,7 @@ import {
 } from "../model/index.ts";
 import { createCatalogueReader } from "./catalogue-reader.ts";
 import type { CatalogueSeries } from "./catalogue-writer.ts";
+import { SampleColumns } from "./chunk/index.ts";
 import { lowerBound, nextBlock, sampleCount, timesStart, valuesStart } from "./columns.ts";
 import { readExemplars } from "./exemplars.ts";
 import { readHistogram } from "./histograms.ts";
@@ -21,14 +22,17 @@ import {
   formatExemplars,
   formatFloatColumns,
   formatMixedColumns,
+  formatPacked,
   HeadViews,
   slotFirstBlock,
   slotFirstExemplarBlock,
   slotInts,
   type HeadHandle,
 } from "./layout.ts";
+import { packedEndMs, packedEntries, packedStartMs, readChunk } from "./packed.ts";
 import { gone, readGuarded } from "./seqlock.ts";
 
+const everything: TimeRange = { startMs: -Infinity, endMs: Infinity };
 const stepsBetweenLooks = 256;
 const isExemplars = (format: number) => format === formatExemplars;
 
@@ -50,12 +54,11 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
   }
   const views = new HeadViews(handle);
   const catalogue = createCatalogueReader(views);
-  /** Pieces of the chain that lie in the range: block, from, to. Kept between calls, so that a query allocates only its result. */
-  const pieces: number[] = [];
-
-  /** Whether one of the pieces may refer to histograms. */
-  let isMixed = false;
-  const isColumns = (format: number) => format === formatFloatColumns || format === formatMixedColumns;
+  /** What is read of one series. Kept between calls, so that a query allocates only its result. */
+  const columns = new SampleColumns();
+  const hasSamples = (format: number) =>
+    format === formatFloatColumns || format === formatMixedColumns || format === formatPacked;
+  const formatOf = (block: number) => views.ints[block * blockInts + blockFormat]!;
 
   /** Follows a chain of one kind. A chain in change may lead anywhere, even in a circle, so it looks up now and then. */
   function eachBlock(
@@ -77,27 +80,56 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
     }
   }
 
-  function findPieces(slot: number, range: TimeRange, isCurrent: () => boolean): number {
-    let total = 0;
-    pieces.length = 0;
-    isMixed = false;
-    eachBlock({ slot, firstField: slotFirstBlock, isFormat: isColumns }, isCurrent, (block) => {
-      const count = sampleCount(views, block);
-      if (count === 0) return true;
-      const start = timesStart(block);
-      if (views.floats[start + count - 1]! < range.startMs) return true;
-      if (views.floats[start]! > range.endMs) return false;
-      const from = lowerBound(views, block, count, range.startMs);
-      let to = lowerBound(views, block, count, range.endMs);
-      if (to < count && views.floats[start + to] === range.endMs) to += 1;
-      if (to > from) {
-        pieces.push(block, from, to);
-        isMixed ||= views.ints[block * blockInts + blockFormat] === formatMixedColumns;
-        total += to - from;
-      }
-      return true;
+  /** Time of a block's first sample. */
+  const startMsOf = (block: number) =>
+    formatOf(block) === formatPacked ? packedStartMs(views, block) : views.floats[timesStart(block)]!;
+
+  /** Time of a block's last sample. A block that can be reached at rest has one. */
+  const endMsOf = (block: number) =>
+    formatOf(block) === formatPacked
+      ? packedEndMs(views, block)
+      : views.floats[timesStart(block) + sampleCount(views, block) - 1]!;
+
+  /** Visits the blocks with samples that may lie in the range, until `visit` gives false. */
+  function eachBlockWithin(
+    slot: number,
+    range: TimeRange,
+    isCurrent: () => boolean,
+    visit: (block: number) => boolean,
+  ): void {
+    eachBlock({ slot, firstField: slotFirstBlock, isFormat: hasSamples }, isCurrent, (block) => {
+      if (endMsOf(block) < range.startMs) return true;
+      return startMsOf(block) <= range.endMs && visit(block);
     });
-    return total;
+  }
+
+  /** Appends a block's samples inside the range to `columns`. */
+  function readBlock(block: number, range: TimeRange): void {
+    if (formatOf(block) === formatPacked) {
+      for (const entry of packedEntries(views, block)) {
+        if (entry.maxMs < range.startMs) continue;
+        if (entry.minMs > range.endMs) return;
+        const { length } = columns;
+        readChunk(views, entry, columns);
+        if (entry.minMs < range.startMs || entry.maxMs > range.endMs) columns.keep(length, range);
+      }
+      return;
+    }
+    const count = sampleCount(views, block);
+    const from = lowerBound(views, block, count, range.startMs);
+    let to = lowerBound(views, block, count, range.endMs);
+    if (to < count && views.floats[timesStart(block) + to] === range.endMs) to += 1;
+    if (to <= from) return;
+    const isMixed = formatOf(block) === formatMixedColumns;
+    const { length } = columns;
+    columns.append(
+      views.floats.subarray(timesStart(block) + from, timesStart(block) + to),
+      views.floats.subarray(valuesStart(block) + from, valuesStart(block) + to),
+    );
+    if (!isMixed) return;
+    columns.histograms ??= new Array<NativeHistogram | undefined>(columns.length).fill(undefined);
+    for (let at = length; at < columns.length; at += 1)
+      columns.histograms[at] = readHistogram(views, columns.values, at);
   }
 
   function readSamples(
@@ -105,33 +137,31 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
     range: TimeRange,
   ): SeriesSamples | undefined {
     const read = readGuarded(views, slot, generation, (isCurrent) => {
-      const total = findPieces(slot, range, isCurrent);
-      if (total === 0 || !isCurrent()) return undefined;
-      const timestampsMs = new Float64Array(total);
-      const values = new Float64Array(total);
-      let at = 0;
-      for (let piece = 0; piece < pieces.length; piece += 3) {
-        const block = pieces[piece]!;
-        const from = pieces[piece + 1]!;
-        const to = pieces[piece + 2]!;
-        timestampsMs.set(views.floats.subarray(timesStart(block) + from, timesStart(block) + to), at);
-        values.set(views.floats.subarray(valuesStart(block) + from, valuesStart(block) + to), at);
-        at += to - from;
-      }
-      const samples = { labels, timestampsMs, values };
-      return isMixed ? { ...samples, histograms: histogramsOf(values) } : samples;
+      columns.clear();
+      eachBlockWithin(slot, range, isCurrent, (block) => {
+        readBlock(block, range);
+        return true;
+      });
+      return columns.length === 0 || !isCurrent() ? undefined : columns.copy();
     });
-    return read === gone ? undefined : read;
-  }
-
-  function histogramsOf(values: Float64Array): (NativeHistogram | undefined)[] {
-    return Array.from(values, (_, index) => readHistogram(views, values, index));
+    return read === gone || read === undefined ? undefined : { labels, ...read };
   }
 
   function hasSample({ slot, generation }: CatalogueSeries, range: TimeRange): boolean {
-    return (
-      readGuarded(views, slot, generation, (isCurrent) => findPieces(slot, range, isCurrent) > 0) === true
-    );
+    const read = readGuarded(views, slot, generation, (isCurrent) => {
+      let isFound = false;
+      eachBlockWithin(slot, range, isCurrent, (block) => {
+        isFound = startMsOf(block) >= range.startMs || endMsOf(block) <= range.endMs;
+        if (!isFound) {
+          columns.clear();
+          readBlock(block, range);
+          isFound = columns.length > 0;
+        }
+        return !isFound;
+      });
+      return isFound;
+    });
+    return read === true;
   }
 
   function living(matchers: readonly Matcher[], range: TimeRange): Labels[] {
@@ -197,13 +227,10 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
       for (const { slot, generation } of living) {
         const read = readGuarded(views, slot, generation, (isCurrent) => {
           const seen = { blocks: 0, firstMs: Infinity, lastMs: -Infinity };
-          eachBlock({ slot, firstField: slotFirstBlock, isFormat: isColumns }, isCurrent, (block) => {
-            const count = sampleCount(views, block);
-            if (count === 0) return true;
-            const start = timesStart(block);
+          eachBlockWithin(slot, everything, isCurrent, (block) => {
             seen.blocks += 1;
-            seen.firstMs = Math.min(seen.firstMs, views.floats[start]!);
-            seen.lastMs = Math.max(seen.lastMs, views.floats[start + count - 1]!);
+            seen.firstMs = Math.min(seen.firstMs, startMsOf(block));
+            seen.lastMs = Math.max(seen.lastMs, endMsOf(block));
             return true;
           });
           return seen;

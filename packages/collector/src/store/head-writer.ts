@@ -1,5 +1,4 @@
 import {
-  histogramsEqual,
   labelsKey,
   labelValue,
   metricFamilyName,
@@ -21,7 +20,7 @@ import { createChainWriter, type SampleOutcome } from "./chain.ts";
 import { stageValue, type StagedSample } from "./columns.ts";
 import { createExemplarWriter } from "./exemplars.ts";
 import { createHeadMetrics } from "./head-metrics.ts";
-import { createHistogramWriter, readHistogram, referredBlock } from "./histograms.ts";
+import { createHistogramWriter, referredBlock } from "./histograms.ts";
 import { openHeadReader, type HeadReader } from "./head-reader.ts";
 import {
   createHandle,
@@ -127,7 +126,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   const shared = createHandle({ seriesMax, arenaBytesMax, catalogueBytesMax });
   const views = new HeadViews(shared);
   const arena = createArena(views);
-  const chains = createChainWriter(views, arena, { outOfOrderWindowMs });
+  const chains = createChainWriter(views, arena, { outOfOrderWindowMs, onPacked: trimHistograms });
   const exemplarChains = createExemplarWriter(views, arena);
   const histograms = createHistogramWriter(views, arena);
   const byKey = new Map<string, HeadSeries>();
@@ -224,11 +223,8 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
       stageValue(staged, Number.NaN, true);
       return chains.write(slot, staged);
     }
-    const at = chains.find(slot, timestampMs);
-    if (at >= 0) {
-      const there = readHistogram(views, views.floats, at);
-      return there !== undefined && histogramsEqual(there, histogram) ? "present" : "duplicate";
-    }
+    const found = chains.findHistogram(slot, timestampMs, histogram);
+    if (found !== undefined) return found;
     if (timestampMs < chains.lastMs(slot) - outOfOrderWindowMs) return "out_of_order";
     // That nothing was reset is true of what the sender saw, and we may have missed some of it.
     const hint = histogram.counterResetHint === "not_reset" ? "unknown" : histogram.counterResetHint;

@@ -4,7 +4,8 @@
  * Three areas besides a page of counters, each a growable SharedArrayBuffer:
  *
  *   slots      one per live series: where its chains of blocks begin and end, and a version that guards them
- *   arena      blocks of one size, chained per series; what a block holds is its format's business (columns.ts, exemplars.ts, histograms.ts)
+ *   arena      blocks of one size, chained per series; what a block holds is its format's business (columns.ts, packed.ts, exemplars.ts,
+ *              histograms.ts)
  *   catalogue  two append-only logs of label sets, one in use, the other for the next compaction (catalogue-*.ts)
  *
  * Appending needs no lock: the writer fills in data, then publishes a length with Atomics.store. Everything else
@@ -50,6 +51,8 @@ export const blockNext = 0;
 /** What is valid in the body, in the format's own unit. Published last. */
 export const blockLength = 1;
 export const blockFormat = 2;
+/** 1: columns that do not get smaller. */
+export const blockIsUnpackable = 3;
 
 /** Which codec reads the body. */
 export const formatFloatColumns = 1;
@@ -58,6 +61,8 @@ export const formatExemplars = 2;
 export const formatHistograms = 3;
 /** Float columns in which some values refer to native histograms. */
 export const formatMixedColumns = 4;
+/** Compressed chunks of what columns held. */
+export const formatPacked = 5;
 
 /**
  * Typed views of the shared areas. The views have a fixed length and are made anew after a growth: views that follow

@@ -52,9 +52,7 @@ export function restoreSnapshot(head: HeadWriter, dir: string, log: Log): unknow
     for (const { slot, labels } of block.index.series.match([])) {
       columns.clear();
       block.read(slot, everything, columns);
-      const { length, timestampsMs, values, histograms } = columns;
-      const samples = { timestampsMs: timestampsMs.subarray(0, length), values: values.subarray(0, length) };
-      head.restore({ labels, ...samples, ...(histograms === undefined ? {} : { histograms }) });
+      head.restore({ labels, ...columns.copy() });
     }
     const unknown = { type: "unknown", help: "", unit: "", startTimestampMs: 0, samples: [] } as const;
     head.ingest(exemplars.map((each) => ({ ...unknown, ...each })));

@@ -51,15 +51,9 @@ export function openStoreReader(head: HeadReader, handle: BlocksHandle, log: Log
     return block.index.series.match(matchers).flatMap(({ slot, labels }) => {
       columns.clear();
       block.read(slot, range, columns);
-      const { length, timestampsMs, values, histograms } = columns;
-      if (length === 0) return [];
-      onSamples?.(length);
-      const samples = {
-        labels,
-        timestampsMs: timestampsMs.slice(0, length),
-        values: values.slice(0, length),
-      };
-      return histograms === undefined ? samples : { ...samples, histograms };
+      if (columns.length === 0) return [];
+      onSamples?.(columns.length);
+      return { labels, ...columns.copy() };
     });
   }
 

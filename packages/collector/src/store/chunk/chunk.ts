@@ -48,6 +48,30 @@ export class SampleColumns {
     this.histograms = undefined;
   }
 
+  /** Forgets the samples from place `length` on. */
+  cut(length: number): void {
+    this.length = length;
+    if (this.histograms !== undefined) this.histograms.length = length;
+  }
+
+  /** Appends samples that are no histograms, with the bits of their values. */
+  append(timestampsMs: Float64Array, values: Float64Array): void {
+    const { length } = this;
+    this.reserve(timestampsMs.length);
+    this.timestampsMs.set(timestampsMs, length);
+    this.values.set(values, length);
+    this.length = length + timestampsMs.length;
+    if (this.histograms !== undefined) this.histograms.length = this.length;
+  }
+
+  /** The samples in arrays of their own. */
+  copy(): Omit<SeriesSamples, "labels"> {
+    const { length, histograms } = this;
+    const timestampsMs = this.timestampsMs.slice(0, length);
+    const values = this.values.slice(0, length);
+    return histograms === undefined ? { timestampsMs, values } : { timestampsMs, values, histograms };
+  }
+
   /** Of the samples from place `from` on, keeps those inside the range. */
   keep(from: number, { startMs, endMs }: TimeRange): void {
     const { timestampsMs, values, histograms } = this;
