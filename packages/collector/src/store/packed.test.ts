@@ -111,7 +111,11 @@ test.for(["counts", "decimals", "doubles", "histograms"])(
             ? {}
             : { duplicate: 1 };
       const { refused } = head.ingest([toWrite(timestampMs, value)]);
-      expect(Object.fromEntries(refused), `${begin}, step ${step}`).toEqual(expected);
+      expect({ begin, step, refused: Object.fromEntries(refused) }).toEqual({
+        begin,
+        step,
+        refused: expected,
+      });
       if (known === undefined && refused.size === 0) model.set(timestampMs, value);
       newestMs = Math.max(newestMs, timestampMs);
     }
@@ -127,15 +131,15 @@ test.for(["counts", "decimals", "doubles", "histograms"])(
         ms,
         found!.histograms?.[at] ?? (isStaleAt(found!.values, at) ? "stale" : found!.values[at]!),
       ]);
-      expect(
-        got.map(([ms]) => ms),
+      expect({ begin, times: got.map(([ms]) => ms) }).toEqual({ begin, times: wanted.map(([ms]) => ms) });
+      expect({ begin, other: got.filter(([, value], at) => !isSame(value, wanted[at]![1])) }).toEqual({
         begin,
-      ).toEqual(wanted.map(([ms]) => ms));
-      expect(
-        got.every(([, value], at) => isSame(value, wanted[at]![1])),
+        other: [],
+      });
+      expect({ begin, series: reader.series([], range).length }).toEqual({
         begin,
-      ).toBe(true);
-      expect(reader.series([], range).length, begin).toBe(wanted.length > 0 ? 1 : 0);
+        series: wanted.length > 0 ? 1 : 0,
+      });
     }
   },
 );
