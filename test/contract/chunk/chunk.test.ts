@@ -12,16 +12,12 @@ interface Plain {
   readonly timestampsMs: Float64Array;
   readonly values: Float64Array;
   readonly histograms?: readonly (NativeHistogram | undefined)[];
+  readonly startTimestampsMs?: Float64Array;
 }
 
-function roundTrip(samples: Plain): Plain {
-  const columns = new SampleColumns();
+function roundTrip(samples: Plain, columns = new SampleColumns()): Plain {
   for (const { bytes } of encodeChunks(samples)) decodeChunk(bytes, 0, bytes.length, columns);
-  return {
-    timestampsMs: columns.timestampsMs.slice(0, columns.length),
-    values: columns.values.slice(0, columns.length),
-    ...(columns.histograms === undefined ? {} : { histograms: columns.histograms }),
-  };
+  return columns.copy();
 }
 
 const bitsOf = (values: Float64Array) => Array.from(new BigUint64Array(values.slice().buffer));
@@ -30,6 +26,18 @@ const sizeOf = (samples: Plain) =>
 const every15s = (values: readonly number[]): Plain => ({
   timestampsMs: Float64Array.from(values, (_, at) => Date.UTC(2026, 0, 1) + at * 15_000),
   values: Float64Array.from(values),
+});
+
+const narrow = (seed: number): NativeHistogram => ({
+  counterResetHint: "unknown",
+  schema: 3,
+  zeroThreshold: 0,
+  zeroCount: seed,
+  count: seed,
+  sum: seed,
+  positive: { indexes: [], counts: [] },
+  negative: { indexes: [], counts: [] },
+  customValues: [],
 });
 
 const float = fc.oneof(
@@ -83,6 +91,31 @@ test("every float comes back with its bits, and every time as it was", () => {
       },
     ),
     { numRuns: 2_000 },
+  );
+});
+
+test("start times come back for who asks, and change nothing for others", () => {
+  const starts = fc.array(
+    fc.tuple(fc.constantFrom(0, 1, 1_700_000_000_000, -(2 ** 40)), fc.integer({ min: 1, max: 300 })),
+    {
+      minLength: 1,
+      maxLength: 5,
+    },
+  );
+  fc.assert(
+    fc.property(starts, fc.boolean(), (runs, areHistograms) => {
+      const startTimestampsMs = Float64Array.from(
+        runs.flatMap(([startMs, length]) => Array.from({ length }, () => startMs)),
+      );
+      const plain = every15s(Array.from(startTimestampsMs, (_, at) => at));
+      const histograms = Array.from(startTimestampsMs, (_, at) => (at % 100 < 50 ? narrow(at) : undefined));
+      const samples = areHistograms ? { ...plain, histograms } : plain;
+      const back = roundTrip({ ...samples, startTimestampsMs }, new SampleColumns({ hasStarts: true }));
+      expect(back.startTimestampsMs ?? new Float64Array(startTimestampsMs.length)).toEqual(startTimestampsMs);
+      expect(back.timestampsMs).toEqual(plain.timestampsMs);
+      expect(roundTrip({ ...samples, startTimestampsMs })).toEqual(roundTrip(samples));
+    }),
+    { numRuns: 300 },
   );
 });
 

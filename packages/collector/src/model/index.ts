@@ -61,6 +61,7 @@ export {
   type HeadStatistics,
   type MetricMetadata,
   type Queryable,
+  type SelectOptions,
   type SeriesSamples,
   type TimeRange,
 } from "./query.ts";

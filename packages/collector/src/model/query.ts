@@ -10,7 +10,7 @@ export interface SeriesSamples {
   readonly values: Float64Array;
   /** Where a sample is a native histogram: at its index; its entry in `values` means nothing then. Undefined: floats only. */
   readonly histograms?: readonly (NativeHistogram | undefined)[];
-  /** When the counter began, as the sample said; 0 = unknown. Undefined: unknown for all. */
+  /** When the counter began, as the sample said, Unix ms; 0 = unknown. Undefined: unknown for all, or not asked for. */
   readonly startTimestampsMs?: Float64Array;
 }
 
@@ -37,17 +37,19 @@ export interface HeadStatistics {
   readonly maxTimeMs: number | undefined;
 }
 
+export interface SelectOptions {
+  /** Told how many more samples are in memory after each series; it throws to end the reading. */
+  readonly onSamples?: ((count: number) => void) | undefined;
+  /** Read when counters began as well. */
+  readonly hasStarts?: boolean | undefined;
+}
+
 /** What PromQL and the API read. Implementations: the head of the store, in its own thread and in query workers. */
 export interface Queryable {
   /**
    * Series that match all, each with its samples inside the range; series without one are left out. Any order.
-   * `onSamples` is told how many more samples are in memory after each series; it throws to end the reading.
    */
-  select(
-    matchers: readonly Matcher[],
-    range: TimeRange,
-    onSamples?: (count: number) => void,
-  ): readonly SeriesSamples[];
+  select(matchers: readonly Matcher[], range: TimeRange, options?: SelectOptions): readonly SeriesSamples[];
   /** Label sets of series with a sample inside the range. */
   series(matchers: readonly Matcher[], range: TimeRange): readonly Labels[];
   labelNames(matchers: readonly Matcher[], range: TimeRange): readonly string[];

@@ -45,11 +45,12 @@ export function selectSeries(
 ): readonly SeriesSamples[] {
   state.checkpoint();
   let read = 0;
-  const series = state.queryable.select(matchers, range, (count) => {
+  const onSamples = (count: number) => {
     state.checkpoint();
     read += count;
     if (read > state.limits.samplesMax) throw tooManySamples();
-  });
+  };
+  const series = state.queryable.select(matchers, range, { onSamples, hasStarts: state.startTimestamps });
   if (series.length > state.limits.seriesMax) {
     throw new CollectorError(
       "QUARTET_PROMQL_LIMIT",

@@ -3,12 +3,14 @@ import type { Arena } from "./arena.ts";
 import { SampleColumns, type EncodedChunk } from "./chunk/index.ts";
 import {
   appendSample,
+  blockStartMs,
   insertSample,
   isSameValue,
   lowerBound,
   nextBlock,
   sampleCount,
   samplesPerBlock,
+  setBlockStart,
   splitBlock,
   timesStart,
   valuesStart,
@@ -98,9 +100,13 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
       ? packedEndMs(views, block)
       : timeAt(block, sampleCount(views, block) - 1);
 
+  /** A block has samples of one start time. */
+  const belongs = (block: number, { startTimestampMs }: StagedSample) =>
+    Number.isNaN(startTimestampMs) || startTimestampMs === blockStartMs(views, block);
+
   function append(slot: number, last: number, sample: StagedSample, format: number): SampleOutcome {
     const count = last === 0 ? samplesPerBlock : sampleCount(views, last);
-    if (count < samplesPerBlock) {
+    if (count < samplesPerBlock && belongs(last, sample)) {
       if (format === formatMixedColumns) setFormat(last, format);
       appendSample(views, last, count, sample);
       if (count + 1 === samplesBeforePacking) pack(slot, sample.timestampMs - outOfOrderWindowMs);
@@ -108,6 +114,9 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     }
     const block = arena.allocate(format);
     if (block === 0) return "memory_limit";
+    const { startTimestampMs } = sample;
+    if (!Number.isNaN(startTimestampMs)) setBlockStart(views, block, startTimestampMs);
+    else setBlockStart(views, block, last === 0 ? 0 : blockStartMs(views, last));
     // The sample is in place before the block can be reached, so a reader never meets an empty block.
     appendSample(views, block, 0, sample);
     if (last === 0) setField(slot, slotFirstBlock, block);
@@ -149,12 +158,14 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     const count = sampleCount(views, block);
     const values = views.floats.subarray(valuesStart(block), valuesStart(block) + count);
     const timestampsMs = views.floats.subarray(timesStart(block), timesStart(block) + count);
+    const startMs = blockStartMs(views, block);
+    const starts = startMs === 0 ? {} : { startTimestampsMs: new Float64Array(count).fill(startMs) };
     if (formatOf(block) === formatFloatColumns) {
-      const chunks = packSamples({ timestampsMs, values });
+      const chunks = packSamples({ timestampsMs, values, ...starts });
       return chunks !== undefined && packedBytes(chunks) <= blockBodyBytes / 2 ? chunks : undefined;
     }
     const histograms = Array.from(values, (_, index) => readHistogram(views, values, index));
-    return packSamples({ timestampsMs, values, histograms });
+    return packSamples({ timestampsMs, values, histograms, ...starts });
   }
 
   /** Puts chunks in the place of a block of columns behind `before` (0: the first); gives the last block of theirs, 0 when the arena is full. */
@@ -216,6 +227,7 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
       return isSameValue(views.floats, valuesStart(block) + index, sample) ? "present" : "duplicate";
     }
     if (isTooLate) return "out_of_order";
+    if (!belongs(block, sample)) return insertApart(slot, block, index, sample, format);
     if (format === formatMixedColumns) setFormat(block, format);
     if (count < samplesPerBlock) {
       changeGuarded(views, slot, () => insertSample(views, block, count, index, sample));
@@ -224,11 +236,42 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     const empty = arena.allocate(formatOf(block));
     if (empty === 0) return "memory_limit";
     changeGuarded(views, slot, () => {
-      splitBlock(views, block, empty);
+      splitBlock(views, block, samplesPerBlock / 2, empty);
       if (field(slot, slotLastBlock) === block) setField(slot, slotLastBlock, empty);
       const half = sampleCount(views, block);
       if (index <= half) insertSample(views, block, half, index, sample);
       else insertSample(views, empty, sampleCount(views, empty), index - half, sample);
+    });
+    return "stored";
+  }
+
+  /** Puts a late sample of another start time into a block of its own, between those before `index` in its block and the others. */
+  function insertApart(
+    slot: number,
+    block: number,
+    index: number,
+    sample: StagedSample,
+    format: number,
+  ): SampleOutcome {
+    const own = arena.allocate(format);
+    const rest = index === 0 || own === 0 ? 0 : arena.allocate(formatOf(block));
+    if (own === 0 || (index > 0 && rest === 0)) {
+      if (own !== 0) arena.release(own);
+      return "memory_limit";
+    }
+    setBlockStart(views, own, sample.startTimestampMs);
+    appendSample(views, own, 0, sample);
+    let before = 0;
+    for (let each = field(slot, slotFirstBlock); each !== block; each = nextBlock(views, each)) before = each;
+    changeGuarded(views, slot, () => {
+      if (index > 0) {
+        splitBlock(views, block, index, rest);
+        if (field(slot, slotLastBlock) === block) setField(slot, slotLastBlock, rest);
+        before = block;
+      }
+      setNext(own, index > 0 ? rest : block);
+      if (before === 0) setField(slot, slotFirstBlock, own);
+      else setNext(before, own);
     });
     return "stored";
   }

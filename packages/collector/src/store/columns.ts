@@ -6,6 +6,7 @@ import {
   blockInts,
   blockLength,
   blockNext,
+  blockTimeFloat,
   type HeadViews,
 } from "./layout.ts";
 
@@ -18,6 +19,8 @@ export const samplesPerBlock: number = blockBodyBytes / 16;
 /** A sample whose value is already in memory, so that a NaN keeps its bits on the way into a block. */
 export interface StagedSample {
   timestampMs: number;
+  /** When the counter began; 0 = unknown, NaN: when that of its neighbours did. */
+  startTimestampMs: number;
   /** One value. */
   readonly value: Float64Array;
 }
@@ -63,6 +66,16 @@ export function lowerBound(views: HeadViews, block: number, count: number, times
   return low;
 }
 
+/** When the counter began of which a block has samples, all of them. */
+export function blockStartMs(views: HeadViews, block: number): number {
+  return views.floats[block * blockFloats + blockTimeFloat]!;
+}
+
+/** Says when the counter began; the block has no sample, or its slot's version is odd. */
+export function setBlockStart(views: HeadViews, block: number, startTimestampMs: number): void {
+  views.floats[block * blockFloats + blockTimeFloat] = startTimestampMs;
+}
+
 /** Appends to a block with room and publishes the sample. */
 export function appendSample(views: HeadViews, block: number, count: number, sample: StagedSample): void {
   views.floats[timesStart(block) + count] = sample.timestampMs;
@@ -87,15 +100,16 @@ export function insertSample(
   Atomics.store(views.ints, block * blockInts + blockLength, count + 1);
 }
 
-/** Moves the upper half of a full block into an empty one and links it in behind; the slot's version is odd. */
-export function splitBlock(views: HeadViews, block: number, empty: number): void {
+/** Moves a block's samples from place `from` on into an empty one and links it in behind; the slot's version is odd. */
+export function splitBlock(views: HeadViews, block: number, from: number, empty: number): void {
   const { floats, ints } = views;
-  const half = samplesPerBlock / 2;
-  floats.copyWithin(timesStart(empty), timesStart(block) + half, timesStart(block) + samplesPerBlock);
-  floats.copyWithin(valuesStart(empty), valuesStart(block) + half, valuesStart(block) + samplesPerBlock);
-  Atomics.store(ints, empty * blockInts + blockLength, samplesPerBlock - half);
+  const count = sampleCount(views, block);
+  for (const startOf of [timesStart, valuesStart])
+    floats.copyWithin(startOf(empty), startOf(block) + from, startOf(block) + count);
+  setBlockStart(views, empty, blockStartMs(views, block));
+  Atomics.store(ints, empty * blockInts + blockLength, count - from);
   Atomics.store(ints, empty * blockInts + blockNext, nextBlock(views, block));
-  Atomics.store(ints, block * blockInts + blockLength, half);
+  Atomics.store(ints, block * blockInts + blockLength, from);
   Atomics.store(ints, block * blockInts + blockNext, empty);
 }
 

@@ -13,7 +13,7 @@ import {
 import { createCatalogueReader } from "./catalogue-reader.ts";
 import type { CatalogueSeries } from "./catalogue-writer.ts";
 import { SampleColumns } from "./chunk/index.ts";
-import { lowerBound, nextBlock, sampleCount, timesStart, valuesStart } from "./columns.ts";
+import { blockStartMs, lowerBound, nextBlock, sampleCount, timesStart, valuesStart } from "./columns.ts";
 import { readExemplars } from "./exemplars.ts";
 import { readHistogram } from "./histograms.ts";
 import {
@@ -55,7 +55,8 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
   const views = new HeadViews(handle);
   const catalogue = createCatalogueReader(views);
   /** What is read of one series. Kept between calls, so that a query allocates only its result. */
-  const columns = new SampleColumns();
+  const plain = new SampleColumns();
+  const withStarts = new SampleColumns({ hasStarts: true });
   const hasSamples = (format: number) =>
     format === formatFloatColumns || format === formatMixedColumns || format === formatPacked;
   const formatOf = (block: number) => views.ints[block * blockInts + blockFormat]!;
@@ -103,8 +104,8 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
     });
   }
 
-  /** Appends a block's samples inside the range to `columns`. */
-  function readBlock(block: number, range: TimeRange): void {
+  /** Appends a block's samples inside the range. */
+  function readBlock(block: number, range: TimeRange, columns: SampleColumns): void {
     if (formatOf(block) === formatPacked) {
       for (const entry of packedEntries(views, block)) {
         if (entry.maxMs < range.startMs) continue;
@@ -125,6 +126,7 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
     columns.append(
       views.floats.subarray(timesStart(block) + from, timesStart(block) + to),
       views.floats.subarray(valuesStart(block) + from, valuesStart(block) + to),
+      blockStartMs(views, block),
     );
     if (!isMixed) return;
     columns.histograms ??= new Array<NativeHistogram | undefined>(columns.length).fill(undefined);
@@ -135,11 +137,13 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
   function readSamples(
     { slot, generation, labels }: CatalogueSeries,
     range: TimeRange,
+    hasStarts: boolean,
   ): SeriesSamples | undefined {
+    const columns = hasStarts ? withStarts : plain;
     const read = readGuarded(views, slot, generation, (isCurrent) => {
       columns.clear();
       eachBlockWithin(slot, range, isCurrent, (block) => {
-        readBlock(block, range);
+        readBlock(block, range, columns);
         return true;
       });
       return columns.length === 0 || !isCurrent() ? undefined : columns.copy();
@@ -153,9 +157,9 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
       eachBlockWithin(slot, range, isCurrent, (block) => {
         isFound = startMsOf(block) >= range.startMs || endMsOf(block) <= range.endMs;
         if (!isFound) {
-          columns.clear();
-          readBlock(block, range);
-          isFound = columns.length > 0;
+          plain.clear();
+          readBlock(block, range, plain);
+          isFound = plain.length > 0;
         }
         return !isFound;
       });
@@ -173,10 +177,10 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
   }
 
   return {
-    select(matchers, range, onSamples) {
+    select(matchers, range, { onSamples, hasStarts = false } = {}) {
       const found: SeriesSamples[] = [];
       for (const series of catalogue.refresh().index.match(matchers)) {
-        const samples = readSamples(series, range);
+        const samples = readSamples(series, range, hasStarts);
         if (samples === undefined) continue;
         onSamples?.(samples.values.length);
         found.push(samples);
@@ -185,7 +189,7 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
     },
     scan(range, visit) {
       for (const series of catalogue.refresh().index.match([])) {
-        const samples = readSamples(series, range);
+        const samples = readSamples(series, range, true);
         if (samples !== undefined) visit(samples);
       }
     },

@@ -27,10 +27,8 @@ import {
   growTo,
   HeadViews,
   slotBytes,
-  slotFloats,
   slotGeneration,
   slotInts,
-  slotStartFloat,
   type HeadHandle,
 } from "./layout.ts";
 import { changeGuarded } from "./seqlock.ts";
@@ -133,7 +131,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   const bySlot: (HeadSeries | undefined)[] = [];
   const freeSlots: number[] = [];
   const catalogue = createCatalogueWriter(views, () => byKey.values());
-  const staged: StagedSample = { timestampMs: 0, value: new Float64Array(1) };
+  const staged: StagedSample = { timestampMs: 0, startTimestampMs: 0, value: new Float64Array(1) };
   let closedBeforeMs = -Infinity;
   let truncatedBeforeMs = -Infinity;
   let sweptAtMs = -Infinity;
@@ -184,7 +182,6 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
       histograms.clear(slot);
       Atomics.add(views.slots, slot * slotInts + slotGeneration, 1);
     });
-    views.slotsAsFloats[slot * slotFloats + slotStartFloat] = 0;
     byKey.delete(labelsKey(series.labels));
     cardinality.remove(series.labels);
     bySlot[slot] = undefined;
@@ -221,6 +218,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     staged.timestampMs = timestampMs;
     if (isStale === true) {
       stageValue(staged, Number.NaN, true);
+      staged.startTimestampMs = Number.NaN;
       return chains.write(slot, staged);
     }
     const found = chains.findHistogram(slot, timestampMs, histogram);
@@ -247,6 +245,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
       for (const _ of write.histograms ?? []) refuse("invalid_labels", true);
       return 0;
     }
+    const startTimestampMs = isTime(write.startTimestampMs) ? write.startTimestampMs : 0;
     let stored = 0;
     for (const { timestampMs, value, isStale } of write.samples) {
       const reason = reasonAgainst(timestampMs, cutoffMs);
@@ -258,6 +257,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
       series = into;
       staged.timestampMs = timestampMs;
       stageValue(staged, value, isStale === true);
+      staged.startTimestampMs = isStale === true ? Number.NaN : startTimestampMs;
       const outcome = chains.write(into.slot, staged);
       if (outcome === "stored") stored += 1;
       else if (outcome !== "present") refuse(outcome, false);
@@ -271,6 +271,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
           continue;
         }
         series = into;
+        staged.startTimestampMs = startTimestampMs;
         const outcome = storeHistogram(into.slot, histogram);
         if (outcome === "stored") stored += 1;
         else if (outcome !== "present") refuse(outcome, true);
@@ -279,9 +280,6 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     if (series === undefined) return stored;
     // A sender of remote write 1.0 tells it later than the samples.
     if (!series.isDescribed) series.isDescribed = describe(write);
-    if (write.startTimestampMs > 0) {
-      views.slotsAsFloats[series.slot * slotFloats + slotStartFloat] = write.startTimestampMs;
-    }
     for (const exemplar of write.exemplars) {
       const outcome = exemplarChains.write(series.slot, exemplar);
       if (outcome !== "stored") metrics.exemplarRefused(outcome);
@@ -298,7 +296,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
 
   const cutoffMs = (nowMs: number) => Math.max(nowMs - retentionMs, closedBeforeMs);
 
-  function restore({ labels, timestampsMs, values, histograms }: SeriesSamples): void {
+  function restore({ labels, timestampsMs, values, histograms, startTimestampsMs }: SeriesSamples): void {
     if (timestampsMs.length === 0 || timestampsMs.at(-1)! < closedBeforeMs) return;
     const known = addSeries(labelsKey(labels), labels);
     if (typeof known === "string") {
@@ -311,6 +309,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
       const timestampMs = timestampsMs[at]!;
       if (timestampMs < closedBeforeMs) continue;
       const histogram = histograms?.[at];
+      staged.startTimestampMs = startTimestampsMs?.[at] ?? 0;
       if (histogram === undefined) {
         staged.timestampMs = timestampMs;
         bits[0] = words[at * 2]!;
@@ -390,7 +389,9 @@ function countsKind({ count, zeroCount, positive, negative }: NativeHistogram): 
 /** Chunks hold times up to here: the year 37,648. */
 const timestampMsMax = 2 ** 50;
 
+const isTime = (ms: number) => Number.isInteger(ms) && Math.abs(ms) <= timestampMsMax;
+
 function reasonAgainst(timestampMs: number, cutoffMs: number): RefusalReason | undefined {
-  if (!Number.isInteger(timestampMs) || Math.abs(timestampMs) > timestampMsMax) return "invalid_timestamp";
+  if (!isTime(timestampMs)) return "invalid_timestamp";
   return timestampMs < cutoffMs ? "too_old" : undefined;
 }

@@ -35,9 +35,6 @@ export const slotFirstBlock = 2;
 export const slotLastBlock = 3;
 export const slotFirstExemplarBlock = 4;
 export const slotLastExemplarBlock = 5;
-/** Index in 64-bit floats: when the counter began, Unix ms; 0 = unknown. */
-export const slotStartFloat = 3;
-export const slotFloats: number = slotInts / 2;
 
 /** 64 samples of 16 bytes, or 1,024 bytes of whatever a format makes of them. */
 export const blockBodyBytes = 1024;
@@ -51,6 +48,8 @@ export const blockNext = 0;
 /** What is valid in the body, in the format's own unit. Published last. */
 export const blockLength = 1;
 export const blockFormat = 2;
+/** Index in 64-bit floats; packed blocks: the time of their last sample. Columns: when their counter began, Unix ms; 0 = unknown. */
+export const blockTimeFloat = 2;
 /** 1: columns that do not get smaller. */
 export const blockIsUnpackable = 3;
 
@@ -72,7 +71,6 @@ export class HeadViews {
   readonly handle: HeadHandle;
   readonly control: Int32Array;
   slots: Int32Array;
-  slotsAsFloats: Float64Array;
   ints: Int32Array;
   floats: Float64Array;
   bytes: Uint8Array;
@@ -81,7 +79,6 @@ export class HeadViews {
     this.handle = handle;
     this.control = new Int32Array(handle.control);
     this.slots = new Int32Array(0);
-    this.slotsAsFloats = new Float64Array(0);
     this.ints = new Int32Array(0);
     this.floats = new Float64Array(0);
     this.bytes = new Uint8Array(0);
@@ -92,10 +89,7 @@ export class HeadViews {
   refresh(): void {
     const { slots, arena } = this.handle;
     const slotLength = slots.byteLength;
-    if (slotLength !== this.slots.byteLength) {
-      this.slots = new Int32Array(slots, 0, slotLength / 4);
-      this.slotsAsFloats = new Float64Array(slots, 0, slotLength / 8);
-    }
+    if (slotLength !== this.slots.byteLength) this.slots = new Int32Array(slots, 0, slotLength / 4);
     const arenaLength = arena.byteLength - (arena.byteLength % blockBytes);
     if (arenaLength !== this.bytes.byteLength) {
       this.ints = new Int32Array(arena, 0, arenaLength / 4);

@@ -33,12 +33,16 @@ function setup(settings: Partial<HeadSettings> = {}) {
   return { head, clock, sizeBytes };
 }
 
-const write = (samples: readonly SampleWrite[], histograms: readonly HistogramWrite[] = []): SeriesWrite => ({
+const write = (
+  samples: readonly SampleWrite[],
+  histograms: readonly HistogramWrite[] = [],
+  startTimestampMs = 0,
+): SeriesWrite => ({
   labels: ["__name__", "m"],
   type: "gauge",
   help: "",
   unit: "",
-  startTimestampMs: 0,
+  startTimestampMs,
   samples,
   ...(histograms.length === 0 ? {} : { histograms }),
   exemplars: [],
@@ -69,11 +73,11 @@ function valueAt(kind: string, step: number, random: (below: number) => number):
   return kind === "decimals" ? random(1_000) / 100 : Math.sin(step * 12.9898) * 43_758.5453;
 }
 
-const toWrite = (timestampMs: number, value: Value): SeriesWrite => {
+const toWrite = (timestampMs: number, value: Value, startTimestampMs: number): SeriesWrite => {
   if (value === "stale") return write([{ timestampMs, value: 0, isStale: true }]);
   return typeof value === "number"
-    ? write([{ timestampMs, value }])
-    : write([], [{ timestampMs, counts: "integer", histogram: value }]);
+    ? write([{ timestampMs, value }], [], startTimestampMs)
+    : write([], [{ timestampMs, counts: "integer", histogram: value }], startTimestampMs);
 };
 
 test.for(["counts", "decimals", "doubles", "histograms"])(
@@ -88,6 +92,8 @@ test.for(["counts", "decimals", "doubles", "histograms"])(
     const { head, clock } = setup();
     const reader = openHeadReader(head.handle());
     const model = new Map<number, Value>();
+    const starts = new Map<number, number>();
+    let currentStartMs = 0;
     let newestMs = clock.ms;
     const isSame = (left: Value, right: Value) =>
       typeof left === "object" && typeof right === "object"
@@ -110,13 +116,19 @@ test.for(["counts", "decimals", "doubles", "histograms"])(
           : isSame(known, value)
             ? {}
             : { duplicate: 1 };
-      const { refused } = head.ingest([toWrite(timestampMs, value)]);
+      // The counter begins anew now and then, and a late sample may be of any beginning.
+      if (random(100) === 0) currentStartMs = timestampMs - random(1_000);
+      const sampleStartMs = random(40) === 0 ? random(2) * (startMs - 5) : currentStartMs;
+      const { refused } = head.ingest([toWrite(timestampMs, value, sampleStartMs)]);
       expect({ begin, step, refused: Object.fromEntries(refused) }).toEqual({
         begin,
         step,
         refused: expected,
       });
-      if (known === undefined && refused.size === 0) model.set(timestampMs, value);
+      if (known === undefined && refused.size === 0) {
+        model.set(timestampMs, value);
+        if (value !== "stale") starts.set(timestampMs, sampleStartMs);
+      }
       newestMs = Math.max(newestMs, timestampMs);
     }
     const sorted = [...model].toSorted(([left], [right]) => left - right);
@@ -126,7 +138,7 @@ test.for(["counts", "decimals", "doubles", "histograms"])(
     });
     for (const range of [everything, ...ranges]) {
       const wanted = sorted.filter(([ms]) => ms >= range.startMs && ms <= range.endMs);
-      const [found] = reader.select([], range);
+      const [found] = reader.select([], range, { hasStarts: true });
       const got = Array.from(found?.timestampsMs ?? [], (ms, at): [number, Value] => [
         ms,
         found!.histograms?.[at] ?? (isStaleAt(found!.values, at) ? "stale" : found!.values[at]!),
@@ -135,6 +147,13 @@ test.for(["counts", "decimals", "doubles", "histograms"])(
       expect({ begin, other: got.filter(([, value], at) => !isSame(value, wanted[at]![1])) }).toEqual({
         begin,
         other: [],
+      });
+      const gotStarts = got.flatMap(([ms, value], at): (readonly [number, number])[] =>
+        value === "stale" ? [] : [[ms, found!.startTimestampsMs?.[at] ?? 0]],
+      );
+      expect({ begin, gotStarts }).toEqual({
+        begin,
+        gotStarts: wanted.flatMap(([ms, value]) => (value === "stale" ? [] : [[ms, starts.get(ms)]])),
       });
       expect({ begin, series: reader.series([], range).length }).toEqual({
         begin,

@@ -9,6 +9,7 @@ import {
   blockHeadFloats,
   blockInts,
   blockLength,
+  blockTimeFloat,
   formatPacked,
   type HeadViews,
 } from "./layout.ts";
@@ -21,8 +22,6 @@ import {
 const entryHeadBytes = 24;
 const entryLengthInt = 4;
 const entryCountInt = 5;
-/** In the block's head, as a float64: time of the last sample. */
-const blockEndFloat = 2;
 
 const chunkBytesMax = blockBodyBytes - entryHeadBytes;
 const sizeOf = ({ bytes }: EncodedChunk) => entryHeadBytes + Math.ceil(bytes.length / 8) * 8;
@@ -41,7 +40,7 @@ export interface PackedEntry {
 export function packSamples(samples: Omit<SeriesSamples, "labels">): EncodedChunk[] | undefined {
   const chunks = encodeChunks(samples);
   if (chunks.every(({ bytes }) => bytes.length <= chunkBytesMax)) return chunks;
-  const { timestampsMs, values, histograms } = samples;
+  const { timestampsMs, values, histograms, startTimestampsMs } = samples;
   const half = timestampsMs.length >>> 1;
   if (half === 0) return undefined;
   const parts = [
@@ -52,6 +51,7 @@ export function packSamples(samples: Omit<SeriesSamples, "labels">): EncodedChun
       timestampsMs: timestampsMs.subarray(from, to),
       values: values.subarray(from, to),
       ...(histograms === undefined ? {} : { histograms: histograms.slice(from, to) }),
+      ...(startTimestampsMs === undefined ? {} : { startTimestampsMs: startTimestampsMs.subarray(from, to) }),
     }),
   );
   return parts.some((part) => part === undefined) ? undefined : parts.flatMap((part) => part!);
@@ -81,7 +81,7 @@ export function appendChunk(views: HeadViews, block: number, chunk: EncodedChunk
   views.ints[at / 4 + entryLengthInt] = chunk.bytes.length;
   views.ints[at / 4 + entryCountInt] = chunk.sampleCount;
   views.bytes.set(chunk.bytes, at + entryHeadBytes);
-  views.floats[block * blockFloats + blockEndFloat] = chunk.maxMs;
+  views.floats[block * blockFloats + blockTimeFloat] = chunk.maxMs;
   Atomics.store(views.ints, block * blockInts + blockLength, used + sizeOf(chunk));
   return true;
 }
@@ -93,7 +93,7 @@ export function packedStartMs(views: HeadViews, block: number): number {
 
 /** Time of a packed block's last sample. */
 export function packedEndMs(views: HeadViews, block: number): number {
-  return views.floats[block * blockFloats + blockEndFloat]!;
+  return views.floats[block * blockFloats + blockTimeFloat]!;
 }
 
 /** The chunks of a packed block, within the block whatever the memory says. */

@@ -68,8 +68,8 @@ const minutes = (fromHour: number, toHour: number) =>
 function contents(queryable: Pick<Queryable, "select">, range = everything, matchers = everySeries): unknown {
   return Object.fromEntries(
     queryable
-      .select(matchers, range)
-      .map(({ labels, timestampsMs, values, histograms }): [string, unknown] => [
+      .select(matchers, range, { hasStarts: true })
+      .map(({ labels, timestampsMs, values, histograms, startTimestampsMs }): [string, unknown] => [
         labels.join(),
         {
           timestampsMs: Array.from(timestampsMs),
@@ -78,6 +78,7 @@ function contents(queryable: Pick<Queryable, "select">, range = everything, matc
               Float64Array.from(values, (value, at) => (histograms?.[at] ? 0 : value)).buffer,
             ),
           ),
+          starts: Array.from(startTimestampsMs ?? []),
           histograms: histograms?.map((histogram) => histogram ?? null),
         },
       ])
@@ -110,7 +111,8 @@ function fill(head: ReturnType<typeof newHead>): void {
   head.ingest([
     write("steady", minutes(0, 12)),
     write("ended", [...minutes(0, 3), { timestampMs: firstMs + 3 * hourMs, value: 0, isStale: true }]),
-    write("late", minutes(7, 12)),
+    { ...write("late", minutes(7, 10)), startTimestampMs: firstMs - 1 },
+    { ...write("late", minutes(10, 12)), startTimestampMs: firstMs + 10 * hourMs - 1 },
     {
       ...write("native", []),
       histograms: minutes(1, 12).map(({ timestampMs, value }) => ({

@@ -48,7 +48,7 @@ export function restoreSnapshot(head: HeadWriter, dir: string, log: Log): unknow
   try {
     const { metadata, exemplars, place } = block.index.extra as unknown as SnapshotExtra;
     for (const [metric, known] of metadata) head.describe(metric, known);
-    const columns = new SampleColumns();
+    const columns = new SampleColumns({ hasStarts: true });
     for (const { slot, labels } of block.index.series.match([])) {
       columns.clear();
       block.read(slot, everything, columns);

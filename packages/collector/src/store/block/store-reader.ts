@@ -6,6 +6,7 @@ import {
   type Matcher,
   type NativeHistogram,
   type Queryable,
+  type SelectOptions,
   type SeriesSamples,
   type TimeRange,
 } from "../../model/index.ts";
@@ -27,7 +28,8 @@ interface Series {
  */
 export function openStoreReader(head: HeadReader, handle: BlocksHandle, log: Log): Queryable {
   const blocks = openBlockSet(handle, log);
-  const columns = new SampleColumns();
+  const plain = new SampleColumns();
+  const withStarts = new SampleColumns({ hasStarts: true });
 
   /** Visits the blocks that overlap the range; what is damaged goes, and nothing of it stays in the answer. */
   function eachBlock<T>(range: TimeRange, read: (block: BlockReader) => T): T[] {
@@ -46,8 +48,9 @@ export function openStoreReader(head: HeadReader, handle: BlocksHandle, log: Log
     block: BlockReader,
     matchers: readonly Matcher[],
     range: TimeRange,
-    onSamples: ((count: number) => void) | undefined,
+    { onSamples, hasStarts = false }: SelectOptions,
   ): SeriesSamples[] {
+    const columns = hasStarts ? withStarts : plain;
     return block.index.series.match(matchers).flatMap(({ slot, labels }) => {
       columns.clear();
       block.read(slot, range, columns);
@@ -71,11 +74,11 @@ export function openStoreReader(head: HeadReader, handle: BlocksHandle, log: Log
   }
 
   return {
-    select(matchers, range, onSamples) {
-      const inHead = head.select(matchers, range, onSamples);
+    select(matchers, range, options = {}) {
+      const inHead = head.select(matchers, range, options);
       const inBlocks = eachBlock(range, (block) => ({
         endMs: block.index.facts.endMs,
-        series: selectIn(block, matchers, range, onSamples),
+        series: selectIn(block, matchers, range, options),
       }));
       if (inBlocks.length === 0) return inHead;
       const merged = new Map<string, Series>();
@@ -112,17 +115,20 @@ export function openStoreReader(head: HeadReader, handle: BlocksHandle, log: Log
 
 /** The samples at or after a time, without copying; [] when there are none. */
 function from(samples: SeriesSamples, startMs: number): SeriesSamples[] {
-  const { timestampsMs, values, histograms } = samples;
+  const { labels, timestampsMs, values, histograms, startTimestampsMs } = samples;
   let first = 0;
   while (first < timestampsMs.length && timestampsMs[first]! < startMs) first += 1;
   if (first === 0) return [samples];
   if (first === timestampsMs.length) return [];
-  const rest = {
-    labels: samples.labels,
-    timestampsMs: timestampsMs.subarray(first),
-    values: values.subarray(first),
-  };
-  return [histograms === undefined ? rest : { ...rest, histograms: histograms.slice(first) }];
+  return [
+    {
+      labels,
+      timestampsMs: timestampsMs.subarray(first),
+      values: values.subarray(first),
+      ...(histograms === undefined ? {} : { histograms: histograms.slice(first) }),
+      ...(startTimestampsMs === undefined ? {} : { startTimestampsMs: startTimestampsMs.subarray(first) }),
+    },
+  ];
 }
 
 /** The parts, which follow each other in time, as one. */
@@ -131,18 +137,25 @@ function join({ labels, parts }: Series): SeriesSamples {
   const length = parts.reduce((sum, { values }) => sum + values.length, 0);
   const timestampsMs = new Float64Array(length);
   const values = new Float64Array(length);
-  const histograms: (NativeHistogram | undefined)[] | undefined = parts.some(
-    (part) => part.histograms !== undefined,
-  )
+  const histograms = parts.some((part) => part.histograms !== undefined)
     ? new Array<NativeHistogram | undefined>(length).fill(undefined)
+    : undefined;
+  const startTimestampsMs = parts.some((part) => part.startTimestampsMs !== undefined)
+    ? new Float64Array(length)
     : undefined;
   let at = 0;
   for (const part of parts) {
     timestampsMs.set(part.timestampsMs, at);
     values.set(part.values, at);
     part.histograms?.forEach((histogram, index) => (histograms![at + index] = histogram));
+    if (part.startTimestampsMs !== undefined) startTimestampsMs!.set(part.startTimestampsMs, at);
     at += part.values.length;
   }
-  const joined = { labels, timestampsMs, values };
-  return histograms === undefined ? joined : { ...joined, histograms };
+  return {
+    labels,
+    timestampsMs,
+    values,
+    ...(histograms === undefined ? {} : { histograms }),
+    ...(startTimestampsMs === undefined ? {} : { startTimestampsMs }),
+  };
 }

@@ -16,13 +16,15 @@ import { decodeValues, encodeValues } from "./values.ts";
 /**
  * A chunk: consecutive samples of one series, all floats or all native histograms of one layout.
  *
- *   format (a byte), number of samples, times as integers, then
+ *   format (a byte), number of samples, times as integers, if the format says so start times as integers, then
  *   floats: one column of values; histograms: the layout, then a column each of count, zero count, sum and every bucket
  *
  * A chunk does not say how long it is nor whether it is whole: its container has its length and checksum.
  */
 const formatFloats = 1;
 const formatHistograms = 2;
+/** Added to a format: there is a column of start times. */
+const withStarts = 4;
 
 /** Short enough to be decoded for a single sample, long enough that what stands once costs little. */
 export const samplesPerChunk = 240;
@@ -39,9 +41,15 @@ export interface EncodedChunk {
 export class SampleColumns {
   timestampsMs: Float64Array = new Float64Array(samplesPerChunk);
   values: Float64Array = new Float64Array(samplesPerChunk);
+  /** 0 = unknown. Undefined when nobody asked for them. */
+  startTimestampsMs: Float64Array | undefined;
   /** By place; undefined while there are only floats. */
   histograms: (NativeHistogram | undefined)[] | undefined;
   length = 0;
+
+  constructor(options: { readonly hasStarts?: boolean } = {}) {
+    if (options.hasStarts === true) this.startTimestampsMs = new Float64Array(samplesPerChunk);
+  }
 
   clear(): void {
     this.length = 0;
@@ -54,13 +62,14 @@ export class SampleColumns {
     if (this.histograms !== undefined) this.histograms.length = length;
   }
 
-  /** Appends samples that are no histograms, with the bits of their values. */
-  append(timestampsMs: Float64Array, values: Float64Array): void {
+  /** Appends samples of one start time that are no histograms, with the bits of their values. */
+  append(timestampsMs: Float64Array, values: Float64Array, startTimestampMs: number): void {
     const { length } = this;
     this.reserve(timestampsMs.length);
     this.timestampsMs.set(timestampsMs, length);
     this.values.set(values, length);
     this.length = length + timestampsMs.length;
+    this.startTimestampsMs?.fill(startTimestampMs, length, this.length);
     if (this.histograms !== undefined) this.histograms.length = this.length;
   }
 
@@ -69,7 +78,15 @@ export class SampleColumns {
     const { length, histograms } = this;
     const timestampsMs = this.timestampsMs.slice(0, length);
     const values = this.values.slice(0, length);
-    return histograms === undefined ? { timestampsMs, values } : { timestampsMs, values, histograms };
+    const starts = this.startTimestampsMs?.slice(0, length);
+    return {
+      timestampsMs,
+      values,
+      ...(histograms === undefined ? {} : { histograms }),
+      ...(starts === undefined || starts.every((startMs) => startMs === 0)
+        ? {}
+        : { startTimestampsMs: starts }),
+    };
   }
 
   /** Of the samples from place `from` on, keeps those inside the range. */
@@ -81,6 +98,7 @@ export class SampleColumns {
     while (end > first && timestampsMs[end - 1]! > endMs) end -= 1;
     timestampsMs.copyWithin(from, first, end);
     values.copyWithin(from, first, end);
+    this.startTimestampsMs?.copyWithin(from, first, end);
     histograms?.splice(end);
     histograms?.splice(from, first - from);
     this.length = from + (end - first);
@@ -97,13 +115,14 @@ export class SampleColumns {
     };
     this.timestampsMs = grow(this.timestampsMs);
     this.values = grow(this.values);
+    if (this.startTimestampsMs !== undefined) this.startTimestampsMs = grow(this.startTimestampsMs);
   }
 }
 
 const writer = new ChunkWriter();
 const column = new Float64Array(samplesPerChunk);
 
-/** The samples as chunks, ascending by time as they are. Times must be within ±2^50 ms. */
+/** The samples as chunks, ascending by time as they are. Times must be whole and within ±2^50 ms. */
 export function encodeChunks(samples: Omit<SeriesSamples, "labels">): EncodedChunk[] {
   const { timestampsMs, histograms } = samples;
   const chunks: EncodedChunk[] = [];
@@ -125,16 +144,19 @@ function belongs(histogram: NativeHistogram | undefined, layout: HistogramLayout
 }
 
 function encodeChunk(
-  { timestampsMs, values, histograms }: Omit<SeriesSamples, "labels">,
+  { timestampsMs, values, histograms, startTimestampsMs }: Omit<SeriesSamples, "labels">,
   layout: HistogramLayout | undefined,
   from: number,
   end: number,
 ): EncodedChunk {
   const count = end - from;
   writer.rewind(0);
-  writer.byte(layout === undefined ? formatFloats : formatHistograms);
+  const starts = startTimestampsMs?.subarray(from, end);
+  const hasStarts = starts !== undefined && starts.some((startMs) => startMs !== 0);
+  writer.byte((layout === undefined ? formatFloats : formatHistograms) + (hasStarts ? withStarts : 0));
   writer.varint(count);
   encodeIntegers(writer, timestampsMs.subarray(from, end), count);
+  if (hasStarts) encodeIntegers(writer, starts, count);
   if (layout === undefined) encodeValues(writer, values, from, count);
   else {
     writeLayout(writer, layout);
@@ -155,12 +177,17 @@ function encodeChunk(
 /** Appends the samples of the chunk between `offset` and `end` to `into`. @throws CollectorError QUARTET_BLOCK_INVALID */
 export function decodeChunk(bytes: Uint8Array, offset: number, end: number, into: SampleColumns): void {
   const reader = new ChunkReader(bytes, offset, end);
-  const format = reader.byte();
-  if (format !== formatFloats && format !== formatHistograms) throw damaged(`it has format ${format}`);
+  const said = reader.byte();
+  const format = said & ~withStarts;
+  if (format !== formatFloats && format !== formatHistograms) throw damaged(`it has format ${said}`);
   const count = reader.count(samplesPerChunk);
   const start = into.length;
   into.reserve(count);
   decodeIntegers(reader, into.timestampsMs, start, count);
+  if (format !== said) {
+    if (into.startTimestampsMs === undefined) decodeIntegers(reader, column, 0, count);
+    else decodeIntegers(reader, into.startTimestampsMs, start, count);
+  } else into.startTimestampsMs?.fill(0, start, start + count);
   if (format === formatFloats) {
     decodeValues(reader, into.values, start, count);
     if (into.histograms !== undefined) into.histograms.length = start + count;
