@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { answerQuery, answerQueryRange, type Answer } from "../packages/collector/src/api/index.ts";
+import { languageOf } from "../packages/collector/src/promql/index.ts";
 import { systemClock, type SeriesWrite } from "../packages/collector/src/model/index.ts";
 import {
   compactBlocks,
@@ -114,6 +115,7 @@ function askOurs({ query, stepMs }: Question): Answer {
     nowMs: systemClock.nowMs,
     isCancelled: () => false,
     subqueryStepMs: 60_000,
+    language: languageOf([]),
   };
   return stepMs === undefined
     ? answerQuery(parametersOf({ query }), context)

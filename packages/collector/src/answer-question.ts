@@ -43,7 +43,7 @@ export async function answerQuestion(
     case "alertmanagers":
       return answerNothing[endpoint];
     case "features":
-      return answerFeatures();
+      return answerFeatures(facts());
     case "config":
       return answerConfig(facts());
     case "flags":

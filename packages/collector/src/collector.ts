@@ -141,6 +141,8 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     listen: config.api.listen,
     externalUrl: config.api.externalUrl ?? "",
     retentionMs: config.store.retentionMs,
+    sizeBytesMax: config.store.sizeBytesMax,
+    features: config.promql.features,
     startedAtMs,
     nowMs: clock.nowMs(),
     workingDirectory: process.cwd(),
@@ -210,12 +212,17 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   const { head, blocks } = await before(signal, evaluate.call<StoreHandles>("start"));
   const whenAsked = starting.use(new AsyncDisposableStack());
   const { evaluationIntervalMs } = config.rules;
+  const { features } = config.promql;
   /** Most of the time nobody asks, and a thread takes memory. */
   startQuery = () =>
-    startThread("query", { head, blocks, dataDir, evaluationIntervalMs } satisfies QueryWorkerData, {
-      onlyReads: true,
-      stack: whenAsked,
-    });
+    startThread(
+      "query",
+      { head, blocks, dataDir, evaluationIntervalMs, features } satisfies QueryWorkerData,
+      {
+        onlyReads: true,
+        stack: whenAsked,
+      },
+    );
   if (config.export.length > 0) {
     const exporting = startThread("export", {
       exporters: config.export,

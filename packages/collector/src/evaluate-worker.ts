@@ -13,6 +13,7 @@ import {
   type RuleEngine,
   type RuleGroup,
 } from "./rules/index.ts";
+import { languageOf } from "./promql/index.ts";
 import type { SeriesStream } from "./series-stream.ts";
 import { openStore, type StoreHandles } from "./open-store.ts";
 import { consumersOf } from "./stream-consumers.ts";
@@ -29,6 +30,7 @@ export interface EvaluateWorkerData {
 
 const { config, dataDir, shared, externalUrl } = workerData as EvaluateWorkerData;
 const clock = systemClock;
+const language = languageOf(config.promql.features);
 const telemetry = createTelemetry();
 const log = createLog((line) => process.stderr.write(line), clock.nowMs);
 const stateFile = (name: string) => join(dataDir, "state", name);
@@ -104,6 +106,7 @@ async function start(): Promise<StoreHandles> {
   });
   const engine: RuleEngine = createRuleEngine({
     groups,
+    language,
     evaluationIntervalMs: config.rules.evaluationIntervalMs,
     queryable,
     appendSeries: series.append,
@@ -160,7 +163,7 @@ function readRules(): RuleGroup[] {
     if (found.length === 0) log.warn("no rule file matches", { pattern });
     return found;
   });
-  const own = [...new Set(files)].flatMap((file) => parseRuleFile(readRuleFile(file), file));
+  const own = [...new Set(files)].flatMap((file) => parseRuleFile(readRuleFile(file), file, language));
   return config.rules.hasBuiltIn ? [...own, ...builtInRules()] : own;
 }
 

@@ -17,7 +17,8 @@ import {
   type QueryContext,
 } from "./api/index.ts";
 import { readSegments } from "./journal/index.ts";
-import { systemClock } from "./model/index.ts";
+import { systemClock, type LanguageFeature } from "./model/index.ts";
+import { languageOf } from "./promql/index.ts";
 import { openHeadReader, openStoreReader, type BlocksHandle, type HeadHandle } from "./store/index.ts";
 import { createLog } from "./telemetry/index.ts";
 import { serveCalls } from "./thread.ts";
@@ -28,11 +29,13 @@ export interface QueryWorkerData {
   readonly blocks: BlocksHandle;
   readonly dataDir: string;
   readonly evaluationIntervalMs: number;
+  readonly features: readonly LanguageFeature[];
 }
 
-const { head, blocks, dataDir, evaluationIntervalMs } = workerData as QueryWorkerData;
+const { head, blocks, dataDir, evaluationIntervalMs, features } = workerData as QueryWorkerData;
 const headReader = openHeadReader(head);
 const log = createLog((line) => process.stderr.write(line), systemClock.nowMs);
+const language = languageOf(features);
 const queryable = openStoreReader(headReader, blocks, log);
 
 type Endpoint = (parameters: Parameters, context: QueryContext) => Answer;
@@ -46,6 +49,7 @@ function serve(endpoint: Endpoint) {
         nowMs: systemClock.nowMs,
         isCancelled,
         subqueryStepMs: evaluationIntervalMs,
+        language,
       });
     } catch (error) {
       return failureOf(error);

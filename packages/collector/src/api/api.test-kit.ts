@@ -1,4 +1,5 @@
 import { labelsFromRecord, systemClock, type SampleWrite, type SeriesWrite } from "../model/index.ts";
+import { languageOf } from "../promql/index.ts";
 import { createHead } from "../store/index.ts";
 import { createLog, createTelemetry } from "../telemetry/index.ts";
 import { failureOf, type Answer } from "./answer.ts";
@@ -73,7 +74,14 @@ export function createContext(more: Partial<QueryContext> = {}): QueryContext {
       { type: "gauge", help: "How warm it is.", unit: "celsius" },
     ),
   ]);
-  return { queryable, nowMs: () => nowMs, isCancelled: () => false, subqueryStepMs: 60_000, ...more };
+  return {
+    queryable,
+    nowMs: () => nowMs,
+    isCancelled: () => false,
+    subqueryStepMs: 60_000,
+    language: languageOf([]),
+    ...more,
+  };
 }
 
 const answers: Partial<Record<Endpoint, (parameters: Parameters, context: QueryContext) => Answer>> = {

@@ -9,6 +9,7 @@ import {
   parseExpression,
   vectorSelectors,
   type Annotations,
+  type Language,
   type QueryValue,
 } from "../promql/index.ts";
 import { success, type Answer } from "./answer.ts";
@@ -33,6 +34,7 @@ export interface QueryContext {
   readonly isCancelled: () => boolean;
   /** Step of a subquery that names none. */
   readonly subqueryStepMs: number;
+  readonly language: Language;
 }
 
 const stepsMax = 11_000;
@@ -42,7 +44,7 @@ const truncated = "results truncated due to limit";
 export function answerQuery(parameters: Parameters, context: QueryContext): Answer {
   const limit = limitOf(parameters);
   const timestampMs = timeMs(parameters, "time", context.nowMs());
-  const expression = expressionOf(parameters);
+  const expression = expressionOf(parameters, context);
   const { value, annotations } = evaluateInstant({
     ...engineInput(parameters, context),
     expression,
@@ -70,7 +72,7 @@ export function answerQueryRange(parameters: Parameters, context: QueryContext):
       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
     );
   }
-  const expression = expressionOf(parameters);
+  const expression = expressionOf(parameters, context);
   const { value, annotations } = evaluateRange({
     ...engineInput(parameters, context),
     expression,
@@ -94,13 +96,13 @@ function answerOf(
 }
 
 /** `GET|POST /api/v1/format_query`: the expression as Prometheus would lay it out. */
-export function answerFormatQuery(parameters: Parameters): Answer {
-  return success(JSON.stringify(formatExpression(expressionOf(parameters))));
+export function answerFormatQuery(parameters: Parameters, context: QueryContext): Answer {
+  return success(JSON.stringify(formatExpression(expressionOf(parameters, context))));
 }
 
 /** `GET|POST /api/v1/parse_query`: the expression's tree. */
-export function answerParseQuery(parameters: Parameters): Answer {
-  return success(JSON.stringify(expressionTree(expressionOf(parameters))));
+export function answerParseQuery(parameters: Parameters, context: QueryContext): Answer {
+  return success(JSON.stringify(expressionTree(expressionOf(parameters, context))));
 }
 
 /** `GET|POST /api/v1/labels`: names of labels. */
@@ -142,11 +144,13 @@ export function answerSeries(parameters: Parameters, { queryable }: QueryContext
 }
 
 /** `GET|POST /api/v1/query_exemplars`: the examples behind the series that an expression selects. */
-export function answerExemplars(parameters: Parameters, { queryable }: QueryContext): Answer {
+export function answerExemplars(parameters: Parameters, { queryable, language }: QueryContext): Answer {
   const range = rangeOf(parameters);
   if (range.endMs < range.startMs)
     throw new ParameterError(undefined, "end timestamp must not be before start timestamp");
-  const expression = inParameter(undefined, () => parseExpression(parameter(parameters, "query") ?? ""));
+  const expression = inParameter(undefined, () =>
+    parseExpression(parameter(parameters, "query") ?? "", language),
+  );
   const found = vectorSelectors(expression).flatMap(({ matchers }) => queryable.exemplars(matchers, range));
   const data = found.map(({ labels, exemplars }) => ({
     seriesLabels: labelsToRecord(labels),
@@ -171,7 +175,7 @@ export function answerMetadata(parameters: Parameters, { queryable }: QueryConte
 }
 
 function engineInput(parameters: Parameters, context: QueryContext) {
-  const { queryable, nowMs, isCancelled, subqueryStepMs } = context;
+  const { queryable, nowMs, isCancelled, subqueryStepMs, language } = context;
   const timeoutMs = durationMs(parameters, "timeout", duration, 120_000);
   const lookbackMs = durationMs(parameters, "lookback_delta", duration, 300_000);
   const signal = {
@@ -183,14 +187,15 @@ function engineInput(parameters: Parameters, context: QueryContext) {
     queryable,
     nowMs,
     subqueryStepMs,
+    ...language,
     lookbackMs,
     signal,
     limits: { timeoutMs: Math.min(timeoutMs, 120_000) },
   };
 }
 
-function expressionOf(parameters: Parameters) {
-  return inParameter("query", () => parseExpression(parameter(parameters, "query") ?? ""));
+function expressionOf(parameters: Parameters, { language }: QueryContext) {
+  return inParameter("query", () => parseExpression(parameter(parameters, "query") ?? "", language));
 }
 
 /** A label's name that a client wrote in letters, digits and `_` only: `U__a_2e_b` is `a.b`, `U__a__b` is `a_b`. */

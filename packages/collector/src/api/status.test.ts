@@ -17,6 +17,8 @@ const facts: ProcessFacts = {
   listen: "127.0.0.1:4004",
   externalUrl: "",
   retentionMs: 5_400_000,
+  sizeBytesMax: 2 ** 30,
+  features: [],
   startedAtMs: 1_000,
   nowMs: 61_500,
   workingDirectory: "/",
@@ -35,6 +37,7 @@ test("the status shows configuration, bounds and process as they are", () => {
     "query.max-samples": "50000000",
     "query.timeout": "2m",
     "storage.tsdb.path": "/data",
+    "storage.tsdb.retention.size": "1073741824B",
     "storage.tsdb.retention.time": "1h30m",
     "web.listen-address": "127.0.0.1:4004",
   });
@@ -42,16 +45,23 @@ test("the status shows configuration, bounds and process as they are", () => {
     startTime: "1970-01-01T00:00:01.000Z",
     serverTime: "1970-01-01T00:01:01.500Z",
     goroutineCount: 3,
-    storageRetention: "1h30m",
+    storageRetention: "1h30m or 1073741824B",
   });
 });
 
 test("features tell apart what is on from what is experimental", () => {
-  expect(dataOf(answerFeatures())).toMatchObject({
+  expect(dataOf(answerFeatures(facts))).toMatchObject({
     promql: { subqueries: true, anchored: false },
     promql_functions: { rate: true, info: false },
     promql_operators: { "+": true, atan2: true, sum: true, limitk: false },
   });
+  const features = ["promql-experimental-functions", "promql-extended-range-selectors"] as const;
+  expect(dataOf(answerFeatures({ ...facts, features }))).toMatchObject({
+    promql: { subqueries: true, anchored: true, fill: false },
+    promql_functions: { rate: true, info: true },
+    promql_operators: { sum: true, limitk: true },
+  });
+  expect(dataOf(answerFlags({ ...facts, features }))).toMatchObject({ "enable-feature": features.join() });
 });
 
 const head: HeadStatistics = {

@@ -1,5 +1,10 @@
-import { labelsToRecord, metricNameLabel, type HeadStatistics } from "../model/index.ts";
-import { formatDurationMs, languageFeatures, queryDefaults } from "../promql/index.ts";
+import {
+  labelsToRecord,
+  metricNameLabel,
+  type HeadStatistics,
+  type LanguageFeature,
+} from "../model/index.ts";
+import { formatDurationMs, languageFeatures, languageOf, queryDefaults } from "../promql/index.ts";
 import { success, type Answer } from "./answer.ts";
 import { parameter, ParameterError, type Parameters } from "./parameters.ts";
 
@@ -13,6 +18,9 @@ export interface ProcessFacts {
   readonly listen: string;
   readonly externalUrl: string;
   readonly retentionMs: number;
+  /** Of the blocks on disk. */
+  readonly sizeBytesMax: number;
+  readonly features: readonly LanguageFeature[];
   readonly startedAtMs: number;
   readonly nowMs: number;
   readonly workingDirectory: string;
@@ -42,10 +50,12 @@ export function answerFlags(facts: ProcessFacts): Answer {
   return success(
     JSON.stringify({
       "config.file": facts.configFile,
+      "enable-feature": facts.features.join(","),
       "query.lookback-delta": formatDurationMs(queryDefaults.lookbackMs),
       "query.max-samples": String(queryDefaults.samplesMax),
       "query.timeout": formatDurationMs(queryDefaults.timeoutMs),
       "storage.tsdb.path": facts.dataDir,
+      "storage.tsdb.retention.size": `${facts.sizeBytesMax}B`,
       "storage.tsdb.retention.time": formatDurationMs(facts.retentionMs),
       "web.enable-admin-api": "false",
       "web.enable-lifecycle": "false",
@@ -74,13 +84,13 @@ export function answerRuntimeInfo(facts: ProcessFacts): Answer {
       GOMEMLIMIT: facts.heapBytesMax,
       GOGC: "",
       GODEBUG: "",
-      storageRetention: formatDurationMs(facts.retentionMs),
+      storageRetention: `${formatDurationMs(facts.retentionMs)} or ${facts.sizeBytesMax}B`,
     }),
   );
 }
 
 /** `GET /api/v1/features`: what a client may ask for, by Prometheus' names. */
-export function answerFeatures(): Answer {
+export function answerFeatures({ features }: ProcessFacts): Answer {
   return success(
     JSON.stringify({
       api: {
@@ -97,7 +107,7 @@ export function answerFeatures(): Answer {
         time_range_series: true,
       },
       prometheus: { agent_mode: false, auto_reload_config: false, server_mode: true },
-      ...languageFeatures(),
+      ...languageFeatures(languageOf(features)),
       rules: { concurrent_rule_eval: false, keep_firing_for: true },
       tsdb: { exemplar_storage: true, native_histograms: true },
     }),

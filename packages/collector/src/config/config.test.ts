@@ -147,3 +147,13 @@ test("an exporter's identity, certificates and proxy are read; what does not go 
     "quartet.yaml:1:72: export.a.tls: is of no use with an endpoint that begins with http:; write https:",
   ]);
 });
+
+test("experimental parts of PromQL are turned on by Prometheus' names, and no others", () => {
+  const parse = (names: string) =>
+    parseConfig(`promql: { enable_features: [${names}] }`, { file: "quartet.yaml", env: {} });
+  expect(parse("").promql.features).toEqual([]);
+  expect(parse("use-start-timestamps").promql.features).toEqual(["use-start-timestamps"]);
+  expect(() => parse("promql-everything")).toThrow(
+    /quartet\.yaml:1:\d+: promql\.enable_features\.0: .*promql-experimental-functions/,
+  );
+});

@@ -1,6 +1,12 @@
 import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument, stringify, type Document } from "yaml";
-import { CollectorError, nearest, type ProcessRules, type Stream } from "../model/index.ts";
+import {
+  CollectorError,
+  nearest,
+  type LanguageFeature,
+  type ProcessRules,
+  type Stream,
+} from "../model/index.ts";
 import { convertExporter, findExporterProblems, type ExporterConfig, type RawExporter } from "./exporter.ts";
 import { parseProcess, type RawProcess } from "./process.ts";
 import {
@@ -35,6 +41,10 @@ export interface CollectorConfig {
   readonly process: ProcessRules | undefined;
   readonly journal: { readonly sizeBytesMax: Readonly<Record<Stream, number>> };
   readonly store: StoreConfig;
+  readonly promql: {
+    /** Experimental parts that are on. */
+    readonly features: readonly LanguageFeature[];
+  };
   readonly export: readonly ExporterConfig[];
   readonly rules: {
     readonly files: readonly string[];
@@ -288,6 +298,7 @@ interface RawConfig {
   process: RawProcess;
   journal: { size_max: string; streams: Record<Stream, { size_max?: string }> };
   store: RawStore;
+  promql: { enable_features: LanguageFeature[] };
   export: Record<string, RawExporter>;
   rules: { files: string[]; evaluation_interval: string; built_in: boolean };
   notify: { webhook: string | null };
@@ -295,7 +306,7 @@ interface RawConfig {
 }
 
 function convert(raw: RawConfig, process: ProcessRules | undefined): CollectorConfig {
-  const { receive, journal, store, rules, notify, api } = raw;
+  const { receive, journal, store, promql, rules, notify, api } = raw;
   const half = parseSizeBytes(journal.size_max)! / 2;
   const budget = (stream: Stream) => {
     const own = journal.streams[stream].size_max;
@@ -318,6 +329,7 @@ function convert(raw: RawConfig, process: ProcessRules | undefined): CollectorCo
       },
     },
     store: convertStore(store),
+    promql: { features: promql.enable_features },
     export: Object.entries(raw.export).map(([name, exporter]) => convertExporter(name, exporter)),
     rules: {
       files: rules.files,

@@ -1,3 +1,4 @@
+import { languageFeatureNames } from "../model/index.ts";
 import { exporterSchema } from "./exporter.ts";
 import { processProperties } from "./process.ts";
 import { memorySchema, otlpGuardSchema, tlsSchema, zipkinSchema } from "./receive.ts";
@@ -61,6 +62,16 @@ export const configSchema: object = {
       }),
     }),
     store: section(storeProperties),
+    promql: section({
+      enable_features: {
+        type: "array",
+        items: { type: "string", enum: languageFeatureNames },
+        uniqueItems: true,
+        default: [],
+        description:
+          "Experimental parts of PromQL, by the names that Prometheus' --enable-feature has for them.",
+      },
+    }),
     export: {
       type: "object",
       default: {},

@@ -89,6 +89,7 @@ export {
   type SampleWrite,
   type SeriesWrite,
 } from "./series.ts";
+export { languageFeatureNames, type LanguageFeature } from "./language.ts";
 export { nearest } from "./nearest.ts";
 export type { TlsIdentity } from "./tls.ts";
 export { watchFiles } from "./watched-files.ts";

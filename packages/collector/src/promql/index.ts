@@ -12,7 +12,7 @@ export {
   type RangeQuery,
   type VectorSample,
 } from "./engine.ts";
-export { languageFeatures } from "./features.ts";
+export { languageFeatures, languageOf, type Language } from "./features.ts";
 export { expressionTree, type TreeNode } from "./expression-tree.ts";
 export { formatExpression } from "./format-expression.ts";
 export { formatSampleValue } from "./format-value.ts";

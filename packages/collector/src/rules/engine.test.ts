@@ -226,6 +226,16 @@ const pairs = (labels: Labels) =>
     (_, index) => [labels[2 * index]!, labels[2 * index + 1]!] as const,
   );
 
+test("a subquery without a step takes the evaluation interval", async () => {
+  const run = await timeline("- record: seen\n  expr: count_over_time(load[10s:])", { intervalMs: 2_000 });
+  run.push({ __name__: "load" }, 1, { isQuiet: true });
+  await run.advanceTo(20_000);
+  const values = run.appended
+    .filter(({ labels }) => labels.includes("seen"))
+    .flatMap(({ samples }) => samples.map(({ value }) => value));
+  expect(values.at(-1)).toBe(5);
+});
+
 test("over its limit a rule fails and loses its alerts", async () => {
   const run = await timeline("- { alert: Many, expr: load > 0 }", { limit: 1 });
   run.push({ __name__: "load", host: "a" }, 1);

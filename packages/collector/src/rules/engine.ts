@@ -8,6 +8,7 @@ import {
   type Queryable,
   type SeriesWrite,
 } from "../model/index.ts";
+import type { Language } from "../promql/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import { alertSeries, eventOf, generatorUrlOf, type RuleSettings } from "./evaluate-rule.ts";
 import { createGroupLoop } from "./group-loop.ts";
@@ -29,7 +30,9 @@ import { createStretch } from "./stretch.ts";
 
 export interface RuleEngineSettings {
   readonly groups: readonly RuleGroup[];
-  /** Interval of groups that name none. */
+  /** What of PromQL is on; the stable language unless given. */
+  readonly language?: Language;
+  /** Interval of groups that name none, and step of subqueries that name none. */
   readonly evaluationIntervalMs: number;
   readonly queryable: Queryable;
   /** Appends what rules make; resolves when it is durable and `queryable` gives it. Rejects when it is not written. */
@@ -133,7 +136,8 @@ export function createRuleEngine(settings: RuleEngineSettings): RuleEngine {
   const ruleSettings: RuleSettings = {
     externalLabels: settings.externalLabels,
     externalUrl: settings.externalUrl,
-    evaluate: createEvaluateAt(settings.queryable, () => clock.nowMs()),
+    language: settings.language,
+    evaluate: createEvaluateAt({ ...settings, nowMs: clock.nowMs }),
     onTemplateProblem(rule, problem) {
       metrics.templateFailed();
       // Once a rule: the same template fails at every evaluation.

@@ -7,7 +7,7 @@ import {
   type NativeHistogram,
   type Queryable,
 } from "../model/index.ts";
-import { evaluateInstant, parseExpression, type Expression } from "../promql/index.ts";
+import { evaluateInstant, parseExpression, type Expression, type Language } from "../promql/index.ts";
 import type { AlertSighting } from "./alert.ts";
 import type { AlertingRule, RecordingRule } from "./rule.ts";
 import type { FunctionContext } from "./template/function.ts";
@@ -25,10 +25,22 @@ export interface Element {
 /** Evaluates an expression at one time. @throws CollectorError with a code of promql, or a plain one when it gives no vector. */
 export type EvaluateAt = (expression: Expression, atMs: number) => readonly Element[];
 
-/** The evaluator of rules over a store. `nowMs` measures the timeout. */
-export function createEvaluateAt(queryable: Queryable, nowMs: () => number): EvaluateAt {
+interface EvaluateSettings {
+  readonly queryable: Queryable;
+  /** What of PromQL is on; the stable language unless given. */
+  readonly language?: Language | undefined;
+  /** Of a subquery that names no step. */
+  readonly evaluationIntervalMs: number;
+  /** Measures the timeout. */
+  readonly nowMs: () => number;
+}
+
+/** The evaluator of rules over a store. */
+export function createEvaluateAt(settings: EvaluateSettings): EvaluateAt {
+  const { queryable, language, evaluationIntervalMs: subqueryStepMs, nowMs } = settings;
   return (expression, atMs) => {
-    const { value } = evaluateInstant({ queryable, expression, timestampMs: atMs, nowMs });
+    const query = { ...language, queryable, expression, subqueryStepMs, nowMs };
+    const { value } = evaluateInstant({ ...query, timestampMs: atMs });
     switch (value.kind) {
       case "vector":
         return value.samples.map(({ labels, value: number, histogram }) => ({
@@ -55,6 +67,8 @@ export class RuleProblem extends Error {
 }
 
 export interface ExpandSettings {
+  /** Of the queries in templates; the stable language unless given. */
+  readonly language?: Language | undefined;
   readonly externalLabels: Readonly<Record<string, string>>;
   readonly externalUrl: string;
   readonly evaluate: EvaluateAt;
@@ -77,7 +91,7 @@ export function sightAlerts(
     externalUrl: settings.externalUrl,
     query: (text) => ({
       kind: "list",
-      items: queryForTemplate(settings.evaluate, text, atMs).map(({ labels, value }) => ({
+      items: queryForTemplate(settings, text, atMs).map(({ labels, value }) => ({
         kind: "sample",
         labels: mapOf(labelsToRecord(labels)),
         value,
@@ -108,9 +122,13 @@ export function sightAlerts(
   return sightings;
 }
 
-function queryForTemplate(evaluate: EvaluateAt, text: string, atMs: number): readonly Element[] {
+function queryForTemplate(
+  { evaluate, language }: ExpandSettings,
+  text: string,
+  atMs: number,
+): readonly Element[] {
   try {
-    return evaluate(parseExpression(text), atMs);
+    return evaluate(parseExpression(text, language), atMs);
   } catch (cause) {
     throw new TemplateProblem(cause instanceof Error ? cause.message : String(cause));
   }

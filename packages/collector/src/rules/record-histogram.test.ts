@@ -39,7 +39,7 @@ test("a recording rule writes the native histogram that it gets, with float coun
   };
   const text = "groups:\n- name: g\n  rules:\n  - { record: all:took, expr: sum(took) }\n";
   const [group] = createRuntime(parseRuleFile(text, "r.yaml"), 1_000);
-  const evaluate = createEvaluateAt(queryable, () => 0);
+  const evaluate = createEvaluateAt({ queryable, evaluationIntervalMs: 60_000, nowMs: () => 0 });
   const settings = {
     evaluate,
     externalUrl: "",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { hasCode } from "../model/index.ts";
+import { languageOf } from "../promql/index.ts";
 import { parseRuleFile } from "./rule-file.ts";
 
 function problemsOf(text: string): string[] {
@@ -170,4 +171,10 @@ test("shapes that are wrong are named where they stand", () => {
   expect(problemsOf("groups: [")[0]).toMatch(/^r\.yaml:1:10: /);
   expect(problemsOf("groups:\n- name: a\n  name: b\n")[0]).toMatch(/^r\.yaml:3:3: Map keys must be unique/);
   expect(problemsOf("groups:\n- &a\n  name: x\n  <<: *a\n")[0]).toMatch(/merge keys are nested deeper/);
+});
+
+test("experimental parts of PromQL are read when they are on, and refused by name when not", () => {
+  const text = inGroup("  - { record: few, expr: 'limitk(1, up)' }");
+  expect(() => parseRuleFile(text, "r.yaml")).toThrow(/r\.yaml:\d+:\d+: .*limitk.*experimental/);
+  expect(parseRuleFile(text, "r.yaml", languageOf(["promql-experimental-functions"]))).toHaveLength(1);
 });

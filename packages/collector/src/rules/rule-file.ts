@@ -1,6 +1,6 @@
 import { LineCounter, parseAllDocuments, type Node } from "yaml";
 import { CollectorError, hasCode, metricNameLabel } from "../model/index.ts";
-import { parseExpression, type Expression } from "../promql/index.ts";
+import { parseExpression, type Expression, type Language } from "../promql/index.ts";
 import type { AlertingRule, Rule, RuleGroup } from "./rule.ts";
 import { TemplateProblem } from "./template/problem.ts";
 import { parseRuleTemplate, type RuleTemplate } from "./template/template.ts";
@@ -14,16 +14,18 @@ interface Reading {
   readonly text: string;
   readonly yaml: YamlReader;
   readonly problems: ProblemList;
+  readonly language: Language | undefined;
 }
 
 /**
  * Reads a Prometheus rule file, as strictly as Prometheus does; only the first document of a file counts.
  * Extensions of ours are annotations called `quartet_*`, so that the file stays loadable there.
  * @param file named in messages and in the API
+ * @param language what of PromQL is on; the stable language unless given
  * @throws CollectorError QUARTET_RULES_INVALID listing every problem as "file:line:column: what, and the mend".
  * @see Prometheus 3.14, model/rulefmt
  */
-export function parseRuleFile(text: string, file: string): RuleGroup[] {
+export function parseRuleFile(text: string, file: string, language?: Language): RuleGroup[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
   const problems = createProblemList(file, lines);
@@ -31,7 +33,7 @@ export function parseRuleFile(text: string, file: string): RuleGroup[] {
   if (document === undefined) return [];
   for (const error of document.errors) problems.add(error.pos[0], error.message);
   refuse(problems);
-  const reading: Reading = { text, yaml: createYamlReader(document, problems), problems };
+  const reading: Reading = { text, yaml: createYamlReader(document, problems), problems, language };
   const groups = readGroups(reading, document.contents, file);
   refuse(problems);
   return groups;
@@ -41,7 +43,8 @@ function refuse({ all }: ProblemList): void {
   if (all.length > 0) throw new CollectorError("QUARTET_RULES_INVALID", all.join("\n"));
 }
 
-function readGroups({ text, yaml, problems }: Reading, root: Node | null, file: string): RuleGroup[] {
+function readGroups(reading: Reading, root: Node | null, file: string): RuleGroup[] {
+  const { yaml, problems } = reading;
   const names = new Set<string>();
   const top = yaml.map(root, "the file", ["groups"]);
   return yaml.sequence(top?.get("groups")?.value ?? null, "groups").map((node) => {
@@ -53,12 +56,10 @@ function readGroups({ text, yaml, problems }: Reading, root: Node | null, file: 
       problems.add(offsetOf(node), `${context} is there twice in this file; rename one`);
     names.add(name);
     const intervalMs = yaml.durationMs(entries?.get("interval"), `${context}, interval`);
-    const labels = readTexts({ text, yaml, problems }, entries?.get("labels"), `${context}, labels`, "label");
+    const labels = readTexts(reading, entries?.get("labels"), `${context}, labels`, "label");
     const rules = yaml
       .sequence(entries?.get("rules")?.value ?? null, `${context}, rules`)
-      .map((rule, index) =>
-        readRule({ text, yaml, problems }, rule, `${context}, rule ${index + 1}`, labels),
-      );
+      .map((rule, index) => readRule(reading, rule, `${context}, rule ${index + 1}`, labels));
     return {
       name,
       file,
@@ -163,7 +164,7 @@ function checkRecord(
 }
 
 function readExpression(
-  { text, yaml, problems }: Reading,
+  { text, yaml, problems, language }: Reading,
   entry: Entry | undefined,
   { context, start }: { readonly context: string; readonly start: number },
 ): Expression | undefined {
@@ -176,7 +177,7 @@ function readExpression(
     return undefined;
   }
   try {
-    return parseExpression(written);
+    return parseExpression(written, language);
   } catch (cause) {
     if (!hasCode(cause, "QUARTET_PROMQL_INVALID") && !hasCode(cause, "QUARTET_REGEX_INVALID")) throw cause;
     const [, line = "1", column = "1"] = /^(\d+):(\d+): /.exec(cause.message) ?? [];
