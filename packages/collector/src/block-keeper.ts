@@ -8,6 +8,7 @@ import {
   blockRangeMs,
   deleteOldBlocks,
   listBlocks,
+  listDamaged,
   type BlockFacts,
   type BlockRetention,
   type BlocksHandle,
@@ -83,6 +84,13 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
   );
   telemetry.observedGauge({ name: "quartet_store_blocks", help: "Blocks on disk." }, (set) =>
     set(listBlocks(dir).length),
+  );
+  telemetry.observedGauge(
+    {
+      name: "quartet_store_damaged_files",
+      help: "Blocks and snapshots that were damaged and moved aside; they are deleted when they are as old as samples may be.",
+    },
+    (set) => set(listDamaged(dir).length),
   );
   telemetry.observedGauge(
     { name: "quartet_store_blocks_size_bytes", help: "Size of the blocks on disk." },

@@ -12,6 +12,7 @@ import {
   createHead,
   listBlocks,
   openStoreReader,
+  refuseNewerBlocks,
   removeLeftovers,
   restoreSnapshot,
   type BlockRetention,
@@ -52,10 +53,14 @@ interface StoreSettings
   readonly log: Log;
 }
 
-/** Fills the head from its last snapshot and the stream behind that. Blocks have what is older. */
+/**
+ * Fills the head from its last snapshot and the stream behind that. Blocks have what is older.
+ * @throws CollectorError QUARTET_STATE_INVALID when a newer version wrote a block or the snapshot.
+ */
 export async function openStore(settings: StoreSettings): Promise<OpenStore> {
   const { dataDir, retention, log } = settings;
   const blocks = createBlocksHandle(join(dataDir, "blocks"));
+  refuseNewerBlocks(blocks.dir);
   removeLeftovers(blocks.dir);
   const head = createHead({ ...settings, retentionMs: retention.retentionMs });
   const lastBlock = listBlocks(blocks.dir).at(-1);

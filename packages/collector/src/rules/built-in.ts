@@ -47,6 +47,12 @@ groups:
         annotations:
           summary: "the collector refuses {{ $labels.signal }}: {{ $labels.reason }}"
           description: "Senders are told to try again, and drop what they cannot keep."
+      - alert: QuartetStoreDamaged
+        expr: max by (instance) (quartet_store_damaged_files{job="quartet"}) > 0
+        labels: { severity: warning }
+        annotations:
+          summary: "{{ $value }} files of the store were damaged on disk, and queries miss their samples"
+          description: "They lie beside the blocks in the data directory, with .damaged at the end of their names; delete them once you have seen to the disk."
       - alert: QuartetStoreRefusingSeries
         expr: sum by (instance, reason, name) (increase(quartet_store_limited_samples_total{job="quartet"}[5m])) > 0
         labels: { severity: warning }

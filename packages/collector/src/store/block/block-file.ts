@@ -54,6 +54,13 @@ export function listBlocks(dir: string): BlockName[] {
     .sort((left, right) => left.startMs - right.startMs);
 }
 
+/** Files that were moved aside. */
+export function listDamaged(dir: string): string[] {
+  return namesIn(dir)
+    .filter((name) => name.endsWith(damagedSuffix))
+    .map((name) => join(dir, name));
+}
+
 function lies(block: BlockName, other: BlockName): boolean {
   return block.startMs >= other.startMs && block.endMs <= other.endMs;
 }

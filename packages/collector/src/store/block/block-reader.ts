@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { crc32, zstdDecompressSync } from "node:zlib";
 import { CollectorError, type TimeRange } from "../../model/index.ts";
 import { decodeChunk, type EncodedChunk, type SampleColumns } from "../chunk/index.ts";
-import { crcBytes, damagedFile, decodeTrailer, trailerBytes } from "./block-file.ts";
+import { crcBytes, damagedFile, decodeTrailer, trailerBytes, type Trailer } from "./block-file.ts";
 import { decodeBlockIndex, type BlockIndex } from "./block-index.ts";
 
 /** An index of this many bytes has some ten million series. */
@@ -33,6 +33,16 @@ export function openBlock(path: string): BlockReader {
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/** Looks at no more than the end of a file. @throws as `openBlock` does. */
+export function checkTrailer(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    readTrailer(path, fd, fstatSync(fd).size);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -112,10 +122,14 @@ function read(path: string, fd: number): BlockReader {
   };
 }
 
-function readIndex(path: string, fd: number, sizeBytes: number): BlockIndex {
+function readTrailer(path: string, fd: number, sizeBytes: number): Trailer {
   const end = Buffer.alloc(Math.min(trailerBytes, sizeBytes));
   readFully(fd, end, sizeBytes - end.length);
-  const { indexOffset, indexBytes, indexCrc } = decodeTrailer(end, path, sizeBytes);
+  return decodeTrailer(end, path, sizeBytes);
+}
+
+function readIndex(path: string, fd: number, sizeBytes: number): BlockIndex {
+  const { indexOffset, indexBytes, indexCrc } = readTrailer(path, fd, sizeBytes);
   const packed = Buffer.alloc(indexBytes);
   readFully(fd, packed, indexOffset);
   if (crc32(packed) !== indexCrc) throw damagedFile(path, "the checksum of its index is wrong");

@@ -1,4 +1,14 @@
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -13,8 +23,14 @@ import { createTelemetry, type Log } from "../../telemetry/index.ts";
 import { createHead } from "../head-writer.ts";
 import { openBlock } from "./block-reader.ts";
 import { announceBlocks, createBlocksHandle } from "./block-set.ts";
-import { blockPath, listBlocks, removeLeftovers } from "./block-file.ts";
-import { blockRangeMs, compactBlocks, deleteOldBlocks, writeHeadBlock } from "./maintain.ts";
+import { blockPath, listBlocks, listDamaged, removeLeftovers } from "./block-file.ts";
+import {
+  blockRangeMs,
+  compactBlocks,
+  deleteOldBlocks,
+  refuseNewerBlocks,
+  writeHeadBlock,
+} from "./maintain.ts";
 import { restoreSnapshot, writeSnapshot } from "./snapshot.ts";
 import { openStoreReader } from "./store-reader.ts";
 
@@ -251,6 +267,31 @@ test("the oldest blocks go when they are past the age, or when there are too man
   expect(listBlocks(dir)[0]!.startMs).toBe(firstMs + 2 * blockRangeMs);
 });
 
+test("what was moved aside goes when it is as old as samples may be, or when there are too many bytes", async () => {
+  const head = newHead();
+  head.ingest([write("steady", minutes(0, 4))]);
+  cutInto(head, 2);
+  const nowMs = firstMs + 4 * hourMs;
+  const [first] = listBlocks(dir);
+  const aside = `${first!.path}.damaged`;
+  const moveAside = async (atMs: number) => {
+    await copyFile(first!.path, aside);
+    await utimes(aside, atMs / 1_000, atMs / 1_000);
+    expect(listDamaged(dir)).toEqual([aside]);
+  };
+  await moveAside(nowMs - 8 * hourMs);
+  const retention = { retentionMs: 7 * hourMs, sizeBytesMax: Infinity };
+  expect(deleteOldBlocks(dir, retention, nowMs)).toEqual({ age: 1, size: 0 });
+  await moveAside(nowMs);
+  expect(deleteOldBlocks(dir, retention, nowMs)).toEqual({ age: 0, size: 0 });
+  const { size } = await stat(aside);
+  expect(deleteOldBlocks(dir, { ...retention, sizeBytesMax: size * 2.5 }, nowMs)).toEqual({
+    age: 0,
+    size: 1,
+  });
+  expect([listDamaged(dir), listBlocks(dir).length]).toEqual([[], 2]);
+});
+
 test("a block damaged at any place is moved aside and reported, and the others answer", async () => {
   const head = newHead();
   head.ingest([write("steady", minutes(0, 4))]);
@@ -297,7 +338,9 @@ test("a block of a newer version is refused by name, not moved", async () => {
   bytes.writeUInt32LE(2, bytes.length - 12);
   await writeFile(path, bytes);
   const store = openStoreReader(newHead(), createBlocksHandle(dir), logOf().log);
-  expect(() => store.select(everySeries, everything)).toThrow(`${path} has version 2, this program knows 1`);
+  const refusal = `${path} has version 2, this program knows 1`;
+  expect(() => store.select(everySeries, everything)).toThrow(refusal);
+  expect(() => refuseNewerBlocks(dir)).toThrow(refusal);
   expect(listBlocks(dir)).toHaveLength(1);
 });
 

@@ -1,9 +1,10 @@
-export { listBlocks, removeLeftovers, type BlockFacts } from "./block-file.ts";
+export { listBlocks, listDamaged, removeLeftovers, type BlockFacts } from "./block-file.ts";
 export { announceBlocks, createBlocksHandle, type BlocksHandle } from "./block-set.ts";
 export {
   blockRangeMs,
   compactBlocks,
   deleteOldBlocks,
+  refuseNewerBlocks,
   writeHeadBlock,
   type BlockRetention,
 } from "./maintain.ts";

@@ -2,8 +2,15 @@ import { rmSync, statSync } from "node:fs";
 import { hasCode, labelsKey, type Labels } from "../../model/index.ts";
 import { encodeChunks } from "../chunk/index.ts";
 import type { HeadReader } from "../head-reader.ts";
-import { blockPath, listBlocks, moveAside, type BlockFacts, type BlockName } from "./block-file.ts";
-import { openBlock, type BlockReader } from "./block-reader.ts";
+import {
+  blockPath,
+  listBlocks,
+  listDamaged,
+  moveAside,
+  type BlockFacts,
+  type BlockName,
+} from "./block-file.ts";
+import { checkTrailer, openBlock, type BlockReader } from "./block-reader.ts";
 import { openBlockWriter } from "./block-writer.ts";
 
 interface Range {
@@ -119,18 +126,40 @@ export interface BlockRetention {
   readonly sizeBytesMax: number;
 }
 
-/** Deletes blocks that are too old, then the oldest while there are too many bytes. Gives how many, by what they passed. */
+/**
+ * Refuses to start on blocks of a newer version: the first query that needs one would find out too late. What is damaged is left
+ * to whoever reads it.
+ * @throws CollectorError QUARTET_STATE_INVALID; errors of node:fs.
+ */
+export function refuseNewerBlocks(dir: string): void {
+  for (const { path } of listBlocks(dir)) {
+    try {
+      checkTrailer(path);
+    } catch (error) {
+      if (!hasCode(error, "QUARTET_BLOCK_INVALID")) throw error;
+    }
+  }
+}
+
+/**
+ * Deletes blocks that are too old, then the oldest while there are too many bytes. What was moved aside goes by the age of its
+ * file, and before any block. Gives how many, by what they passed.
+ */
 export function deleteOldBlocks(
   dir: string,
   { retentionMs, sizeBytesMax }: BlockRetention,
   nowMs: number,
 ): { readonly age: number; readonly size: number } {
   const deleted = { age: 0, size: 0 };
-  const sized = listBlocks(dir).map((block) => ({ ...block, sizeBytes: statSync(block.path).size }));
+  const files = [
+    ...listDamaged(dir).map((path) => ({ path, endMs: statSync(path).mtimeMs })),
+    ...listBlocks(dir),
+  ];
+  const sized = files.map((file) => ({ ...file, sizeBytes: statSync(file.path).size }));
   let total = sized.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   for (const { path, endMs, sizeBytes } of sized) {
     const isOld = endMs <= nowMs - retentionMs;
-    if (!isOld && total <= sizeBytesMax) break;
+    if (!isOld && total <= sizeBytesMax) continue;
     rmSync(path, { force: true });
     total -= sizeBytes;
     deleted[isOld ? "age" : "size"] += 1;
