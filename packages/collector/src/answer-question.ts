@@ -11,13 +11,14 @@ import {
   type Parameters,
   type ProcessFacts,
 } from "./api/index.ts";
+import type { QueryPool } from "./query-pool.ts";
 import type { GroupAnswer } from "./rules/index.ts";
 import type { Remote } from "./thread.ts";
 import { version } from "./version.ts";
 
 /** Sends a question to the thread that has the data; what every thread knows is answered here. */
 export async function answerQuestion(
-  threads: { readonly evaluate: Remote; readonly query: () => Remote },
+  threads: { readonly evaluate: Remote; readonly queries: QueryPool },
   question: {
     readonly endpoint: Endpoint;
     readonly parameters: Parameters;
@@ -26,7 +27,7 @@ export async function answerQuestion(
   },
 ): Promise<Answer> {
   const { endpoint, parameters, signal, facts } = question;
-  const { query, evaluate } = threads;
+  const { queries, evaluate } = threads;
   switch (endpoint) {
     case "rules":
       return answerRules(parameters, await evaluate.call<readonly GroupAnswer[]>("groups"));
@@ -61,6 +62,6 @@ export async function answerQuestion(
     case "metadata":
     case "trace":
     case "tsdb":
-      return await query().call<Answer>(endpoint, parameters, { signal });
+      return await queries.ask(endpoint, parameters, signal);
   }
 }

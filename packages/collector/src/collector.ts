@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { answerQuestion } from "./answer-question.ts";
-import { createApi, exposeMetrics, failure } from "./api/index.ts";
+import { createApi, exposeMetrics, failure, failureOf } from "./api/index.ts";
 import { openTls, openTokens, parseAddress, type CollectorConfig, type TlsFiles } from "./config/index.ts";
 import type { EvaluateWorkerData } from "./evaluate-worker.ts";
 import type { StoreHandles } from "./open-store.ts";
@@ -12,7 +12,7 @@ import type { ExportWorkerData } from "./export-worker.ts";
 import { createJournalShared, lockJournal, openStreamWriter, type JournalLock } from "./journal/index.ts";
 import { CollectorError, type Clock, type StreamWriter, type TlsIdentity } from "./model/index.ts";
 import { createProcess } from "./process/index.ts";
-import type { QueryWorkerData } from "./query-worker.ts";
+import { openQueryPool, type QueryPool } from "./query-pool.ts";
 import {
   createOtlpReceiver,
   createPushEndpoints,
@@ -50,14 +50,14 @@ export interface Collector {
 }
 
 type Signal = "spans" | "logs" | "metrics";
-type ThreadName = "evaluate" | "query" | "export";
+type ThreadName = "evaluate" | "export";
 
 const signals: readonly Signal[] = ["spans", "logs", "metrics"];
 /**
  * How much of short life a thread may have before it is collected, three times the engine's half space. The engine's own 192 MiB
  * is memory for nothing: what lives short here is small, and what lives long must move out of there all the same.
  */
-const youngGenerationSizeMb: Readonly<Record<ThreadName, number>> = { evaluate: 24, query: 24, export: 6 };
+const youngGenerationSizeMb: Readonly<Record<ThreadName, number>> = { evaluate: 24, export: 6 };
 const receiveStopDeadlineMs = 3_000;
 /** A worker that is still at it this long after the stop began is ended. */
 const workersStopDeadlineMs = 8_000;
@@ -82,7 +82,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   );
   const threads: Partial<Record<ThreadName, Remote>> = {};
   /** undefined until there is something to ask. */
-  let startQuery: (() => Remote) | undefined;
+  let queries: QueryPool | undefined;
   let isReady = false;
   let push: PushEndpoints | undefined;
   /** Set when the stop begins. */
@@ -94,13 +94,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
 
   // A flag of the process that gives the main thread less (as the launcher and the image do) is not meant for the workers, which have limits of their own.
   setFlagsFromString("--max-semi-space-size=0");
-  /** A thread that only reads has nothing to put in order: asking it would mean to wait for the query that it is at. */
-  const startThread = (
-    name: ThreadName,
-    data: unknown,
-    { onlyReads = false, stack = starting } = {},
-  ): Remote => {
-    if (stack.disposed) throw new Error(`the ${name} thread is wanted while the collector stops`);
+  const startThread = (name: ThreadName, data: unknown): Remote => {
     const resourceLimits = { maxYoungGenerationSizeMb: youngGenerationSizeMb[name] };
     const worker = new Worker(workerFile(name), { workerData: data, name, resourceLimits });
     let isStopping = false;
@@ -109,13 +103,12 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     worker.on("exit", (code) => {
       if (!isStopping) fail(new Error(`the ${name} thread ended with code ${code}`));
     });
-    stack.defer(async () => {
+    starting.defer(async () => {
       isStopping = true;
       workersDeadline ??= AbortSignal.timeout(workersStopDeadlineMs);
       try {
         // One that is still reading its data has nothing to hand on.
-        if (!onlyReads && (isReady || signal?.aborted !== true))
-          await before(workersDeadline, remote.call("stop"));
+        if (isReady || signal?.aborted !== true) await before(workersDeadline, remote.call("stop"));
       } catch (error) {
         log.warn("a thread did not stop in order", { thread: name, error });
       }
@@ -147,7 +140,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     nowMs: clock.nowMs(),
     workingDirectory: process.cwd(),
     hostName: hostname(),
-    threadCount: 1 + Object.keys(threads).length,
+    threadCount: 1 + Object.keys(threads).length + (queries?.threadCount ?? 0),
     processorCount: availableParallelism(),
     heapBytesMax: getHeapStatistics().heap_size_limit,
   });
@@ -156,14 +149,16 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     ...guardOf("api", config.api, { clock, log }),
     answer: async (endpoint, parameters, leaving) => {
       try {
-        if (threads.evaluate === undefined || startQuery === undefined)
+        if (threads.evaluate === undefined || queries === undefined)
           return failure("unavailable", "the collector is starting");
-        const start = startQuery;
-        const asked = { evaluate: threads.evaluate, query: () => threads.query ?? start() };
-        return await answerQuestion(asked, { endpoint, parameters, signal: leaving, facts });
+        return await answerQuestion(
+          { evaluate: threads.evaluate, queries },
+          { endpoint, parameters, signal: leaving, facts },
+        );
       } catch (error) {
-        if (workersDeadline === undefined) throw error;
-        return failure("unavailable", "the collector is stopping");
+        if (workersDeadline !== undefined) return failure("unavailable", "the collector is stopping");
+        if (error instanceof CollectorError) return failureOf(error);
+        throw error;
       }
     },
     notReady: () => {
@@ -210,19 +205,14 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     externalUrl,
   } satisfies EvaluateWorkerData);
   const { head, blocks } = await before(signal, evaluate.call<StoreHandles>("start"));
-  const whenAsked = starting.use(new AsyncDisposableStack());
-  const { evaluationIntervalMs } = config.rules;
   const { features } = config.promql;
-  /** Most of the time nobody asks, and a thread takes memory. */
-  startQuery = () =>
-    startThread(
-      "query",
-      { head, blocks, dataDir, evaluationIntervalMs, features } satisfies QueryWorkerData,
-      {
-        onlyReads: true,
-        stack: whenAsked,
-      },
-    );
+  const { evaluationIntervalMs } = config.rules;
+  const pool = openQueryPool(
+    { head, blocks, dataDir, evaluationIntervalMs, features },
+    { clock, telemetry, log },
+  );
+  starting.defer(() => pool.stop());
+  queries = pool;
   if (config.export.length > 0) {
     const exporting = startThread("export", {
       exporters: config.export,
