@@ -32,7 +32,7 @@ function setup(threadsMax: number) {
     pool.ask("query", [["query", name]], signal);
   /** Rings the timers of that length. */
   const ring = (delayMs: number) => {
-    for (const [callback, length] of [...timers]) {
+    for (const [callback, length] of timers) {
       if (length !== delayMs) continue;
       timers.delete(callback);
       callback();

@@ -171,7 +171,7 @@ export function createQueryPool(settings: QueryPoolSettings): QueryPool {
     },
     async stop() {
       isStopped = true;
-      for (const each of [...waiting]) each.giveUp(stopping());
+      while (waiting.length > 0) waiting[0]!.giveUp(stopping());
       for (const { cancelIdle } of threads) cancelIdle();
       await Promise.all(Array.from(threads, ({ thread }) => thread.terminate()));
     },
