@@ -89,6 +89,16 @@ describeWithParts("Prometheus and promtool", ["prometheus", "promtool"], () => {
     );
   });
 
+  test("promtool check finds the collector healthy and ready", async () => {
+    for (const what of ["healthy", "ready"]) {
+      const { code, stdout, stderr } = await promtool(["check", what, `--url=${collector.apiUrl}`]);
+      expect({ what, code, said: `${stdout}${stderr}` }).toMatchObject({
+        code: 0,
+        said: expect.stringMatching(new RegExp(`SUCCESS: .* is ${what}`, "i")) as string,
+      });
+    }
+  });
+
   test("a wrong expression gets Prometheus' kind of answer, which promtool prints", async () => {
     const { code, stderr } = await promtool(["query", "instant", collector.apiUrl, "sum(rate(x[5m])"]);
     expect(code).not.toBe(0);

@@ -16,6 +16,8 @@ export {
   type JournalOverview,
 } from "./journal-admin.ts";
 export { CollectorError } from "./model/index.ts";
+export { languageFeatureNames, type LanguageFeature } from "./model/index.ts";
+export { testRuleFile, type RuleTestFailure, type RuleTestReport } from "./rule-tests.ts";
 export { parseConfig, configSchema, type CollectorConfig } from "./config/index.ts";
 
 export const collectorUsage = `quartet collector [--config FILE] [--data-dir DIR] [--insecure]

@@ -5,6 +5,7 @@ import { imagesCommand } from "./command/images.ts";
 import { inboxCommand } from "./command/inbox.ts";
 import { installCommand } from "./command/install.ts";
 import { renderCommand } from "./command/render.ts";
+import { testCommand } from "./command/rule-tests.ts";
 import { uninstallCommand } from "./command/uninstall.ts";
 import { upCommand } from "./command/up.ts";
 import { InstallerError, UsageError } from "./output/index.ts";
@@ -17,6 +18,7 @@ const commands: readonly Command[] = [
   uninstallCommand,
   renderCommand,
   imagesCommand,
+  testCommand,
 ];
 
 const usage = `quartet: logs, metrics, traces and alerts for Node services

@@ -15,6 +15,8 @@ export {
 export { languageFeatures, languageOf, type Language } from "./features.ts";
 export { expressionTree, type TreeNode } from "./expression-tree.ts";
 export { formatExpression } from "./format-expression.ts";
+export { formatHistogram } from "./histogram/format.ts";
+export { formatLabels } from "./label-edit.ts";
 export { formatSampleValue } from "./format-value.ts";
 export { formatDurationMs, parseDurationMs } from "./literal.ts";
 export { parseExpression } from "./parse.ts";

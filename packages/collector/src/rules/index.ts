@@ -3,3 +3,11 @@ export { createRuleEngine, type RuleEngine, type RuleEngineSettings } from "./en
 export { parseRuleFile } from "./rule-file.ts";
 export type { AlertingRule, RecordingRule, Rule, RuleGroup } from "./rule.ts";
 export type { AlertAnswer, GroupAnswer, RuleAnswer } from "./snapshot.ts";
+export {
+  parseRuleTestFile,
+  type AlertCase,
+  type ExpressionCase,
+  type RuleTest,
+  type RuleTestFile,
+} from "./rule-test-file.ts";
+export { createRuleTrial, type RuleTrial } from "./trial.ts";

@@ -36,7 +36,7 @@ export class UsageError extends Error {
   }
 
   /** For a word that nobody knows, with the nearest one that somebody does. */
-  static unknown(kind: "command" | "flag", word: string, known: readonly string[]): UsageError {
+  static unknown(kind: "command" | "flag" | "feature", word: string, known: readonly string[]): UsageError {
     const near = nearest(word, known);
     return new UsageError(
       `unknown ${kind} ${word}${near === undefined ? `; there are ${known.join(", ")}` : `; did you mean ${near}?`}`,
