@@ -1,13 +1,17 @@
 // What PromQL costs beside Prometheus: CPU seconds of the same queries over the same data, each answered as JSON.
 // Both take turns, as a busy machine changes its pace; medians, their range and the ratio are printed. Ours is measured
 // in this process, from the parameters to the JSON; Prometheus' is its process' time from /proc, with its HTTP server and
-// its garbage collector. At the end: what a sample takes on disk, index included, in blocks of two hours and after they were merged.
+// its garbage collector. Then 1,000 rules over the 100,000 series, a round of all of them, and what the store takes: memory of a series, and
+// bytes of a sample on disk, index included, in blocks of two hours and after they were merged.
 // Needs Linux and the part `prometheus` (`npm test` builds it).
 // `node --conditions=quartet-source bench/promql.ts [rounds] [CPU seconds a round]`
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { answerQuery, answerQueryRange, type Answer } from "../packages/collector/src/api/index.ts";
 import { languageOf } from "../packages/collector/src/promql/index.ts";
 import { systemClock, type SeriesWrite } from "../packages/collector/src/model/index.ts";
@@ -18,6 +22,8 @@ import {
   writeHeadBlock,
 } from "../packages/collector/src/store/index.ts";
 import { createTelemetry } from "../packages/collector/src/telemetry/index.ts";
+import { encodeSeriesBatch } from "../packages/collector/src/otlp/index.ts";
+import { createRuleTrial, parseRuleFile } from "../packages/collector/src/rules/index.ts";
 import { loadPrometheus } from "../test/differential/engines.ts";
 import { partMissingReason, startPrometheus, type StartedPrometheus } from "../test/parts/index.ts";
 
@@ -194,8 +200,29 @@ async function load(prometheus: StartedPrometheus): Promise<void> {
   };
   const totals = new Float64Array(1_000);
   for (let hour = 0; hour < hours; hour += 1) await give(narrow(hour, totals));
+  const resident = () => [process.pid, prometheus.pid].map(residentBytes);
+  collectGarbage();
+  const before = resident();
   const batch = 10_000;
   for (let from = 0; from < wideSeries; from += batch) await give(wide(from, batch));
+  collectGarbage();
+  const [ours, theirs] = resident().map((bytes, at) => (bytes - before[at]!) / wideSeries) as [
+    number,
+    number,
+  ];
+  console.log(
+    `resident bytes a series of ${wideSamples} samples: ours ${ours.toFixed(0)}, Prometheus ${theirs.toFixed(0)}, ratio ${(ours / theirs).toFixed(2)}`,
+  );
+}
+
+function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1_024;
+}
+
+/** So that the load's own garbage is not taken for the store's. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
 }
 
 const missing = partMissingReason("prometheus");
@@ -203,9 +230,14 @@ if (missing !== undefined) {
   console.error(`Prometheus is missing: ${missing}`);
   process.exit(1);
 }
+const ruleDir = mkdtempSync(join(tmpdir(), "quartet-bench-rules-"));
 await using prometheus = await startPrometheus({
-  config: {},
-  flags: ["--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=50y"],
+  config: { rule_files: [join(ruleDir, "*.yaml")] },
+  flags: [
+    "--web.enable-remote-write-receiver",
+    "--web.enable-lifecycle",
+    "--storage.tsdb.retention.time=50y",
+  ],
 });
 console.log("loading 24 h of 1,000 series and 5 minutes of 100,000 into both");
 await load(prometheus);
@@ -253,6 +285,80 @@ function printBytesOnDisk(): void {
   } finally {
     rmSync(dir, { recursive: true });
   }
+}
+
+const ruleCount = 1_000;
+const ruleRounds = 5;
+const ruleIntervalMs = 4_000;
+/** Each reads the hundred series of its host, at the end of the data. */
+const ruleText = JSON.stringify({
+  groups: [
+    {
+      name: "wide",
+      interval: `${ruleIntervalMs}ms`,
+      rules: Array.from({ length: ruleCount }, (_one, index) => ({
+        record: "host:wide:rate5m",
+        labels: { host: `h${index}` },
+        expr: `sum(rate(wide_total{host="h${index}"}[5m] @ ${endMs / 1_000}))`,
+      })),
+    },
+  ],
+});
+
+/** CPU milliseconds of a round of all rules in Prometheus, which evaluates them on its own schedule. */
+async function prometheusRounds(): Promise<number> {
+  writeFileSync(join(ruleDir, "rules.yaml"), ruleText);
+  const reload = await fetch(`${prometheus.url}/-/reload`, { method: "POST" });
+  if (!reload.ok) throw new Error(`Prometheus does not take the rules: ${await reload.text()}`);
+  const iterations = async (): Promise<number> => {
+    const exposition = await (await fetch(`${prometheus.url}/metrics`)).text();
+    return Number(/^prometheus_rule_group_iterations_total\{.*\} (\S+)$/m.exec(exposition)?.[1] ?? 0);
+  };
+  const after = async (wanted: number) => {
+    while ((await iterations()) < wanted) await sleep(100);
+  };
+  // The first one warms up.
+  await after(1);
+  const begin = await iterations();
+  const before = secondsOf(prometheus.pid);
+  await after(begin + ruleRounds);
+  return ((secondsOf(prometheus.pid) - before) / ruleRounds) * 1_000;
+}
+
+/** The same with our rules: evaluation, what is written to the journal, and the store's part. */
+function ourRounds(): number {
+  const trial = createRuleTrial({
+    groups: parseRuleFile(ruleText, "rules.yaml"),
+    evaluationIntervalMs: ruleIntervalMs,
+    queryable: head,
+    append(writes) {
+      encodeSeriesBatch(writes);
+      head.ingest(writes);
+      return undefined;
+    },
+    externalLabels: {},
+    externalUrl: "",
+    language: languageOf([]),
+    nowMs: systemClock.nowMs,
+  });
+  const round = (index: number): void => {
+    const failed = trial.evaluate(endMs + index * ruleIntervalMs);
+    if (failed.length > 0) throw new Error(failed[0]!.message);
+  };
+  round(0);
+  const before = ourSeconds();
+  for (let index = 1; index <= ruleRounds; index += 1) round(index);
+  return ((ourSeconds() - before) / ruleRounds) * 1_000;
+}
+
+try {
+  const [ours, theirs] = [ourRounds(), await prometheusRounds()];
+  const name = "1,000 rules over 100,000 series, a round";
+  console.log(
+    `${name.padEnd(42)} ${ours.toFixed(0).padStart(7).padEnd(28)} ${theirs.toFixed(0).padStart(7).padEnd(28)} ${(ours / theirs).toFixed(2)}`,
+  );
+} finally {
+  rmSync(ruleDir, { recursive: true });
 }
 
 printBytesOnDisk();
