@@ -40,6 +40,8 @@ export interface HeadStatistics {
 export interface SelectOptions {
   /** Told how many more samples are in memory after each series; it throws to end the reading. */
   readonly onSamples?: ((count: number) => void) | undefined;
+  /** Only the newest sample of each series is wanted; of what lies in several places more may come. */
+  readonly isNewestOnly?: boolean | undefined;
   /** Read when counters began as well. */
   readonly hasStarts?: boolean | undefined;
 }

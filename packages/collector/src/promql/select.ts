@@ -35,13 +35,14 @@ export function selectedRange(
 
 /**
  * The series of a selector with their samples inside the range. Of these no more are read at a time than a query may hold:
- * days of many series would not fit into memory, whatever is made of them then.
+ * days of many series would not fit into memory, whatever is made of them then. With `isNewestOnly` those before the newest may be missing.
  * @throws CollectorError QUARTET_PROMQL_LIMIT when there are too many.
  */
 export function selectSeries(
   state: QueryState,
   matchers: readonly Matcher[],
   range: TimeRange,
+  isNewestOnly = false,
 ): readonly SeriesSamples[] {
   state.checkpoint();
   let read = 0;
@@ -50,7 +51,11 @@ export function selectSeries(
     read += count;
     if (read > state.limits.samplesMax) throw tooManySamples();
   };
-  const series = state.queryable.select(matchers, range, { onSamples, hasStarts: state.startTimestamps });
+  const series = state.queryable.select(matchers, range, {
+    onSamples,
+    isNewestOnly,
+    hasStarts: state.startTimestamps,
+  });
   if (series.length > state.limits.seriesMax) {
     throw new CollectorError(
       "QUARTET_PROMQL_LIMIT",
@@ -110,7 +115,8 @@ function addSeries(
 export function evaluateSelect(state: QueryState, plan: SelectPlan, steps: Steps): Block {
   const { matchers, placement } = plan;
   const widen = { beforeMs: state.lookbackMs - 1, afterMs: 0 };
-  const series = selectSeries(state, matchers, selectedRange(placement, steps, widen));
+  const hasOneTime = steps.count === 1 || placement.atMs !== undefined;
+  const series = selectSeries(state, matchers, selectedRange(placement, steps, widen), hasOneTime);
   const block = createBlock(steps.count, series.length);
   for (const stored of series) {
     state.checkpoint();

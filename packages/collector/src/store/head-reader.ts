@@ -7,12 +7,13 @@ import {
   type Matcher,
   type NativeHistogram,
   type Queryable,
+  type SelectOptions,
   type SeriesSamples,
   type TimeRange,
 } from "../model/index.ts";
 import { createCatalogueReader } from "./catalogue-reader.ts";
 import type { CatalogueSeries } from "./catalogue-writer.ts";
-import { SampleColumns } from "./chunk/index.ts";
+import { FloatPool, SampleColumns } from "./chunk/index.ts";
 import { blockStartMs, lowerBound, nextBlock, sampleCount, timesStart, valuesStart } from "./columns.ts";
 import { readExemplars } from "./exemplars.ts";
 import { readHistogram } from "./histograms.ts";
@@ -105,7 +106,7 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
   }
 
   /** Appends a block's samples inside the range. */
-  function readBlock(block: number, range: TimeRange, columns: SampleColumns): void {
+  function readBlock(block: number, range: TimeRange, columns: SampleColumns, isNewestOnly = false): void {
     if (formatOf(block) === formatPacked) {
       for (const entry of packedEntries(views, block)) {
         if (entry.maxMs < range.startMs) continue;
@@ -113,14 +114,16 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
         const { length } = columns;
         readChunk(views, entry, columns);
         if (entry.minMs < range.startMs || entry.maxMs > range.endMs) columns.keep(length, range);
+        if (isNewestOnly) columns.keepLast();
       }
       return;
     }
     const count = sampleCount(views, block);
-    const from = lowerBound(views, block, count, range.startMs);
+    const first = lowerBound(views, block, count, range.startMs);
     let to = lowerBound(views, block, count, range.endMs);
     if (to < count && views.floats[timesStart(block) + to] === range.endMs) to += 1;
-    if (to <= from) return;
+    if (to <= first) return;
+    const from = isNewestOnly ? to - 1 : first;
     const isMixed = formatOf(block) === formatMixedColumns;
     const { length } = columns;
     columns.append(
@@ -137,16 +140,18 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
   function readSamples(
     { slot, generation, labels }: CatalogueSeries,
     range: TimeRange,
-    hasStarts: boolean,
+    { hasStarts = false, isNewestOnly = false }: SelectOptions,
+    pool: FloatPool,
   ): SeriesSamples | undefined {
     const columns = hasStarts ? withStarts : plain;
     const read = readGuarded(views, slot, generation, (isCurrent) => {
       columns.clear();
       eachBlockWithin(slot, range, isCurrent, (block) => {
-        readBlock(block, range, columns);
+        if (isNewestOnly) columns.clear();
+        readBlock(block, range, columns, isNewestOnly);
         return true;
       });
-      return columns.length === 0 || !isCurrent() ? undefined : columns.copy();
+      return columns.length === 0 || !isCurrent() ? undefined : columns.copy(pool);
     });
     return read === gone || read === undefined ? undefined : { labels, ...read };
   }
@@ -177,10 +182,12 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
   }
 
   return {
-    select(matchers, range, { onSamples, hasStarts = false } = {}) {
+    select(matchers, range, options = {}) {
+      const { onSamples } = options;
+      const pool = new FloatPool();
       const found: SeriesSamples[] = [];
       for (const series of catalogue.refresh().index.match(matchers)) {
-        const samples = readSamples(series, range, hasStarts);
+        const samples = readSamples(series, range, options, pool);
         if (samples === undefined) continue;
         onSamples?.(samples.values.length);
         found.push(samples);
@@ -189,7 +196,7 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
     },
     scan(range, visit) {
       for (const series of catalogue.refresh().index.match([])) {
-        const samples = readSamples(series, range, true);
+        const samples = readSamples(series, range, { hasStarts: true }, new FloatPool());
         if (samples !== undefined) visit(samples);
       }
     },

@@ -6,6 +6,7 @@ import {
   type HistogramWrite,
   type NativeHistogram,
   type SampleWrite,
+  type SeriesSamples,
   type SeriesWrite,
 } from "../model/index.ts";
 import { createTelemetry } from "../telemetry/index.ts";
@@ -73,6 +74,12 @@ function valueAt(kind: string, step: number, random: (below: number) => number):
   return kind === "decimals" ? random(1_000) / 100 : Math.sin(step * 12.9898) * 43_758.5453;
 }
 
+const entriesOf = (found: SeriesSamples | undefined) =>
+  Array.from(found?.timestampsMs ?? [], (ms, at): [number, Value] => [
+    ms,
+    found!.histograms?.[at] ?? (isStaleAt(found!.values, at) ? "stale" : found!.values[at]!),
+  ]);
+
 const toWrite = (timestampMs: number, value: Value, startTimestampMs: number): SeriesWrite => {
   if (value === "stale") return write([{ timestampMs, value: 0, isStale: true }]);
   return typeof value === "number"
@@ -139,10 +146,9 @@ test.for(["counts", "decimals", "doubles", "histograms"])(
     for (const range of [everything, ...ranges]) {
       const wanted = sorted.filter(([ms]) => ms >= range.startMs && ms <= range.endMs);
       const [found] = reader.select([], range, { hasStarts: true });
-      const got = Array.from(found?.timestampsMs ?? [], (ms, at): [number, Value] => [
-        ms,
-        found!.histograms?.[at] ?? (isStaleAt(found!.values, at) ? "stale" : found!.values[at]!),
-      ]);
+      const got = entriesOf(found);
+      const [newest] = reader.select([], range, { isNewestOnly: true });
+      expect({ begin, newest: entriesOf(newest) }).toEqual({ begin, newest: got.slice(-1) });
       expect({ begin, times: got.map(([ms]) => ms) }).toEqual({ begin, times: wanted.map(([ms]) => ms) });
       expect({ begin, other: got.filter(([, value], at) => !isSame(value, wanted[at]![1])) }).toEqual({
         begin,

@@ -17,6 +17,7 @@ import {
   type Clock,
   type Matcher,
   type Queryable,
+  type SelectOptions,
   type SeriesWrite,
 } from "../../model/index.ts";
 import { createTelemetry, type Log } from "../../telemetry/index.ts";
@@ -156,6 +157,13 @@ test("blocks and head together hold what the head held alone, whatever the range
     const wanted = contents(whole, range);
     expect(contents(store, range)).toEqual(wanted);
     expect(contents(both, range)).toEqual(wanted);
+    const newest = (options: SelectOptions) =>
+      Object.fromEntries(
+        store
+          .select(everySeries, range, options)
+          .map(({ labels, timestampsMs, values }) => [labels.join(), [timestampsMs.at(-1), values.at(-1)]]),
+      );
+    expect(newest({ isNewestOnly: true })).toEqual(newest({}));
     for (const matchers of [everySeries, [{ name: "__name__", operator: "!=", value: "steady" } as const]])
       expect(store.labelValues("__name__", matchers, range)).toEqual(
         whole.labelValues("__name__", matchers, range),

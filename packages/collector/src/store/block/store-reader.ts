@@ -11,7 +11,7 @@ import {
   type TimeRange,
 } from "../../model/index.ts";
 import type { Log } from "../../telemetry/index.ts";
-import { SampleColumns } from "../chunk/index.ts";
+import { FloatPool, SampleColumns } from "../chunk/index.ts";
 import type { HeadReader } from "../head-reader.ts";
 import type { BlockReader } from "./block-reader.ts";
 import { openBlockSet, type BlocksHandle } from "./block-set.ts";
@@ -48,15 +48,17 @@ export function openStoreReader(head: HeadReader, handle: BlocksHandle, log: Log
     block: BlockReader,
     matchers: readonly Matcher[],
     range: TimeRange,
-    { onSamples, hasStarts = false }: SelectOptions,
+    { onSamples, hasStarts = false, isNewestOnly = false }: SelectOptions,
   ): SeriesSamples[] {
+    const pool = new FloatPool();
     const columns = hasStarts ? withStarts : plain;
     return block.index.series.match(matchers).flatMap(({ slot, labels }) => {
       columns.clear();
       block.read(slot, range, columns);
+      if (isNewestOnly) columns.keepLast();
       if (columns.length === 0) return [];
       onSamples?.(columns.length);
-      return { labels, ...columns.copy() };
+      return { labels, ...columns.copy(pool) };
     });
   }
 

@@ -37,6 +37,30 @@ export interface EncodedChunk {
   readonly sampleCount: number;
 }
 
+/** Copies of columns of all lengths, which share a buffer where one of their own would cost more than what it holds. */
+export class FloatPool {
+  #floats = new Float64Array(0);
+  #used = 0;
+
+  copy(column: Float64Array): Float64Array {
+    const { length } = column;
+    // Very short ones lie in the object itself, and long ones would leave much of a buffer unused.
+    if (length <= shortLength || length > longLength) return column.slice();
+    if (this.#used + length > this.#floats.length) {
+      this.#floats = new Float64Array(pooledLength);
+      this.#used = 0;
+    }
+    const from = this.#used;
+    this.#used += length;
+    this.#floats.set(column, from);
+    return this.#floats.subarray(from, this.#used);
+  }
+}
+
+const shortLength = 8;
+const longLength = 1_024;
+const pooledLength = 16_384;
+
 /** Samples of one series, as they are decoded chunk by chunk. */
 export class SampleColumns {
   timestampsMs: Float64Array = new Float64Array(samplesPerChunk);
@@ -62,6 +86,16 @@ export class SampleColumns {
     if (this.histograms !== undefined) this.histograms.length = length;
   }
 
+  /** Forgets all but the last sample. */
+  keepLast(): void {
+    const last = this.length - 1;
+    if (last <= 0) return;
+    for (const each of [this.timestampsMs, this.values, this.startTimestampsMs])
+      each?.copyWithin(0, last, last + 1);
+    this.histograms?.splice(0, last);
+    this.cut(1);
+  }
+
   /** Appends samples of one start time that are no histograms, with the bits of their values. */
   append(timestampsMs: Float64Array, values: Float64Array, startTimestampMs: number): void {
     const { length } = this;
@@ -74,11 +108,14 @@ export class SampleColumns {
   }
 
   /** The samples in arrays of their own. */
-  copy(): Omit<SeriesSamples, "labels"> {
+  copy(pool: FloatPool = new FloatPool()): Omit<SeriesSamples, "labels"> {
     const { length, histograms } = this;
-    const timestampsMs = this.timestampsMs.slice(0, length);
-    const values = this.values.slice(0, length);
-    const starts = this.startTimestampsMs?.slice(0, length);
+    const timestampsMs = pool.copy(this.timestampsMs.subarray(0, length));
+    const values = pool.copy(this.values.subarray(0, length));
+    const starts =
+      this.startTimestampsMs === undefined
+        ? undefined
+        : pool.copy(this.startTimestampsMs.subarray(0, length));
     return {
       timestampsMs,
       values,
