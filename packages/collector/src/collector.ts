@@ -144,9 +144,10 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     processorCount: availableParallelism(),
     heapBytesMax: getHeapStatistics().heap_size_limit,
   });
+  const apiGuard = guardOf("api", config.api, { clock, log });
   const api = createApi({
     ...apiAddress,
-    ...guardOf("api", config.api, { clock, log }),
+    ...apiGuard,
     answer: async (endpoint, parameters, leaving) => {
       try {
         if (threads.evaluate === undefined || queries === undefined)
@@ -231,6 +232,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
     corsOrigins: config.receive.otlp.corsOrigins,
     rateLimit: config.receive.otlp.rateLimit,
     ...guardOf("receive.otlp", config.receive.otlp, { clock, log }),
+    apiTokens: apiGuard.tokens,
     append: (signal, batch) => writers.get(signal)!.append(batch),
     transcode: transcoder.transcode,
     // The writer of `series` is in another thread: it says no when it is asked to append.

@@ -12,7 +12,7 @@ export type Admit = (headers: IncomingHttpHeaders, socket: Socket, hint: string)
 
 export interface Admission {
   readonly admit: Admit;
-  /** For requests whose token somebody else has looked at; they share everything with the others. */
+  /** For requests that the API's port has let in; they share everything with the others. */
   readonly admitUnasked: Admit;
 }
 
@@ -35,6 +35,8 @@ export interface Room {
 interface AdmissionSettings {
   /** Empty = no token needed. */
   readonly tokens: () => readonly string[];
+  /** Those of the API's port, which has asked for them already: they say who a client is. */
+  readonly apiTokens: () => readonly string[];
   readonly limiter: RateLimiter;
   readonly budget: Budget;
   /** What the journal would refuse so many bytes with. */
@@ -42,7 +44,7 @@ interface AdmissionSettings {
 }
 
 export function createAdmission(settings: AdmissionSettings): Admission {
-  const { tokens, limiter, budget, journalRefusal } = settings;
+  const { tokens, apiTokens, limiter, budget, journalRefusal } = settings;
   /** Of requests under way, which will all want to be journaled. */
   const keptBytes: Record<Stream, number> = { spans: 0, logs: 0, metrics: 0, series: 0 };
 
@@ -91,7 +93,10 @@ export function createAdmission(settings: AdmissionSettings): Admission {
         ? refuse("unauthenticated", `send a token of this collector ${hint}`)
         : admitClient(`token ${token}`);
     },
-    admitUnasked: (_, socket) => admitClient(peerOf(socket)),
+    admitUnasked({ authorization }, socket) {
+      const token = findToken(authorization, apiTokens());
+      return admitClient(token === undefined ? peerOf(socket) : `token ${token}`);
+    },
   };
 }
 

@@ -43,6 +43,8 @@ export interface ReceiverSettings {
   readonly connectionsMax?: number;
   /** Empty = no token needed. */
   readonly tokens: () => readonly string[];
+  /** Of the API's port: by its token a client that pushes there is known. Default: none, so by certificate or address. */
+  readonly apiTokens?: () => readonly string[];
   /** Default: no TLS. */
   readonly tls?: () => TlsIdentity;
   /** Origins of web pages that may send; default none. */
@@ -82,6 +84,8 @@ const headersSizeBytesMax = 16 * 1024;
 const streamWindowBytes = 1024 * 1024;
 const sessionWindowBytes = 8 * 1024 * 1024;
 
+const none: readonly string[] = [];
+
 /**
  * OTLP on every address: HTTP/1.1, HTTP/2 without TLS (h2c) and gRPC, told apart by the first bytes.
  * A request is acknowledged only after `append` resolved, that is after it was synced.
@@ -114,6 +118,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
     requestTimeoutMs,
     admission: createAdmission({
       tokens,
+      apiTokens: settings.apiTokens ?? (() => none),
       limiter,
       budget,
       journalRefusal: settings.journalRefusal ?? (() => undefined),

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { CollectorError, type SeriesWrite } from "../../model/index.ts";
 import { compressSnappy, encodeSeriesBatch } from "../../otlp/index.ts";
+import { createTestClock } from "../open.test-kit.ts";
 import { openPush } from "./push.test-kit.ts";
 
 const v1 = "application/x-protobuf;proto=prometheus.WriteRequest";
@@ -187,4 +188,20 @@ test("a request gives its memory back, whatever became of it", async () => {
   await send(url, bodyOf(write(["__name__", "a"])));
   await send(url, Buffer.from("no snappy"));
   expect((await metrics()).join()).not.toContain("in_flight_bytes");
+});
+
+test("a client is known by the token that the API's port has asked for: each has a rate of its own", async () => {
+  const tokens = ["one", "two"];
+  const { url } = await openPush({
+    apiTokens: () => tokens,
+    rateLimit: { requestsPerSecond: 1 },
+    clock: createTestClock(Date.now()),
+  });
+  const statusWith = async (token: string) => {
+    const answer = await send(url, bodyOf(write(["__name__", "a"])), { authorization: `Bearer ${token}` });
+    return answer.status;
+  };
+  expect([await statusWith("one"), await statusWith("one"), await statusWith("two")]).toEqual([
+    204, 429, 204,
+  ]);
 });
