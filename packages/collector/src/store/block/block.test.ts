@@ -158,11 +158,7 @@ test("blocks and head together hold what the head held alone, whatever the range
     expect(contents(store, range)).toEqual(wanted);
     expect(contents(both, range)).toEqual(wanted);
     const newest = (options: SelectOptions) =>
-      Object.fromEntries(
-        store
-          .select(everySeries, range, options)
-          .map(({ labels, timestampsMs, values }) => [labels.join(), [timestampsMs.at(-1), values.at(-1)]]),
-      );
+      store.select(everySeries, range, options).map(({ values, labels }) => [labels, values.at(-1)]);
     expect(newest({ isNewestOnly: true })).toEqual(newest({}));
     for (const matchers of [everySeries, [{ name: "__name__", operator: "!=", value: "steady" } as const]])
       expect(store.labelValues("__name__", matchers, range)).toEqual(
