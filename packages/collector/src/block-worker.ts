@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { createBlockWork } from "./block-work.ts";
 import { openHeadReader, type HeadHandle } from "./store/index.ts";
-import { serveCalls } from "./thread.ts";
+import { giveWay, serveCalls } from "./thread.ts";
 
 /** What the evaluating thread hands over. */
 export interface BlockWorkerData {
@@ -10,4 +10,5 @@ export interface BlockWorkerData {
 }
 
 const { head, dir } = workerData as BlockWorkerData;
+giveWay();
 serveCalls(parentPort!, { ...createBlockWork(openHeadReader(head), dir) });

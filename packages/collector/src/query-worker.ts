@@ -21,7 +21,7 @@ import { systemClock, type LanguageFeature } from "./model/index.ts";
 import { languageOf } from "./promql/index.ts";
 import { openHeadReader, openStoreReader, type BlocksHandle, type HeadHandle } from "./store/index.ts";
 import { createLog } from "./telemetry/index.ts";
-import { serveCalls } from "./thread.ts";
+import { giveWay, serveCalls } from "./thread.ts";
 
 /** What the main thread hands over. */
 export interface QueryWorkerData {
@@ -37,6 +37,8 @@ const headReader = openHeadReader(head);
 const log = createLog((line) => process.stderr.write(line), systemClock.nowMs);
 const language = languageOf(features);
 const queryable = openStoreReader(headReader, blocks, log);
+
+giveWay();
 
 type Endpoint = (parameters: Parameters, context: QueryContext) => Answer;
 

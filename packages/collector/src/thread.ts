@@ -1,3 +1,6 @@
+import { existsSync, readlinkSync } from "node:fs";
+import { setPriority } from "node:os";
+import { basename } from "node:path";
 import type { MessagePort, Worker } from "node:worker_threads";
 import { CollectorError, type ErrorCode } from "./model/index.ts";
 
@@ -35,6 +38,18 @@ export function workerFile(name: string): URL {
     `./${name}-worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`,
     import.meta.url,
   );
+}
+
+const backgroundPriority = 10;
+
+/**
+ * Lets all other threads go first where there are too few processors: what nobody waits for by the millisecond must not hold up
+ * what somebody does. On Linux a thread has a priority of its own, by its number; elsewhere nothing happens.
+ */
+export function giveWay(): void {
+  const self = "/proc/thread-self";
+  if (process.platform !== "linux" || !existsSync(self)) return;
+  setPriority(Number(basename(readlinkSync(self))), backgroundPriority);
 }
 
 /** The methods of another thread. */

@@ -4,6 +4,7 @@ import { hasCode, setStaleAt, type NativeHistogram } from "../../../packages/col
 import {
   decodeChunk,
   encodeChunks,
+  FloatPool,
   SampleColumns,
   samplesPerChunk,
 } from "../../../packages/collector/src/store/chunk/chunk.ts";
@@ -17,7 +18,7 @@ interface Plain {
 
 function roundTrip(samples: Plain, columns = new SampleColumns()): Plain {
   for (const { bytes } of encodeChunks(samples)) decodeChunk(bytes, 0, bytes.length, columns);
-  return columns.copy();
+  return columns.copy(new FloatPool());
 }
 
 const bitsOf = (values: Float64Array) => Array.from(new BigUint64Array(values.slice().buffer));

@@ -195,8 +195,9 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
       return found;
     },
     scan(range, visit) {
+      const pool = new FloatPool();
       for (const series of catalogue.refresh().index.match([])) {
-        const samples = readSamples(series, range, { hasStarts: true }, new FloatPool());
+        const samples = readSamples(series, range, { hasStarts: true }, pool);
         if (samples !== undefined) visit(samples);
       }
     },

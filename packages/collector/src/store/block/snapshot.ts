@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { hasCode, type MetricMetadata, type Queryable, type TimeRange } from "../../model/index.ts";
 import type { Log } from "../../telemetry/index.ts";
-import { encodeChunks, SampleColumns } from "../chunk/index.ts";
+import { encodeChunks, FloatPool, SampleColumns } from "../chunk/index.ts";
 import type { HeadReader } from "../head-reader.ts";
 import type { HeadWriter } from "../head-writer.ts";
 import { moveAside, snapshotName } from "./block-file.ts";
@@ -49,10 +49,11 @@ export function restoreSnapshot(head: HeadWriter, dir: string, log: Log): unknow
     const { metadata, exemplars, place } = block.index.extra as unknown as SnapshotExtra;
     for (const [metric, known] of metadata) head.describe(metric, known);
     const columns = new SampleColumns({ hasStarts: true });
+    const pool = new FloatPool();
     for (const { slot, labels } of block.index.series.match([])) {
       columns.clear();
       block.read(slot, everything, columns);
-      head.restore({ labels, ...columns.copy() });
+      head.restore({ labels, ...columns.copy(pool) });
     }
     const unknown = { type: "unknown", help: "", unit: "", startTimestampMs: 0, samples: [] } as const;
     head.ingest(exemplars.map((each) => ({ ...unknown, ...each })));

@@ -108,7 +108,7 @@ export class SampleColumns {
   }
 
   /** The samples in arrays of their own. */
-  copy(pool: FloatPool = new FloatPool()): Omit<SeriesSamples, "labels"> {
+  copy(pool: FloatPool): Omit<SeriesSamples, "labels"> {
     const { length, histograms } = this;
     const timestampsMs = pool.copy(this.timestampsMs.subarray(0, length));
     const values = pool.copy(this.values.subarray(0, length));
