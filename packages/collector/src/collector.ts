@@ -57,7 +57,7 @@ const signals: readonly Signal[] = ["spans", "logs", "metrics"];
  * How much of short life a thread may have before it is collected, three times the engine's half space. The engine's own 192 MiB
  * is memory for nothing: what lives short here is small, and what lives long must move out of there all the same.
  */
-const youngGenerationSizeMb: Readonly<Record<ThreadName, number>> = { evaluate: 24, export: 6 };
+const youngGenerationSizeMb = 6;
 const receiveStopDeadlineMs = 3_000;
 /** A worker that is still at it this long after the stop began is ended. */
 const workersStopDeadlineMs = 8_000;
@@ -95,7 +95,7 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   // A flag of the process that gives the main thread less (as the launcher and the image do) is not meant for the workers, which have limits of their own.
   setFlagsFromString("--max-semi-space-size=0");
   const startThread = (name: ThreadName, data: unknown): Remote => {
-    const resourceLimits = { maxYoungGenerationSizeMb: youngGenerationSizeMb[name] };
+    const resourceLimits = { maxYoungGenerationSizeMb: youngGenerationSizeMb };
     const worker = new Worker(workerFile(name), { workerData: data, name, resourceLimits });
     let isStopping = false;
     const remote = connectThread(worker);
