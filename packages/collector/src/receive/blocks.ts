@@ -1,8 +1,10 @@
+import { freeMemory } from "./free-memory.ts";
+
 /** Blocks that large bodies are put together in. One that is given back serves the next body; one that is not is garbage as any other. */
 export interface Blocks {
   /** At least 64 KiB; what is in it is anybody's. */
   take(sizeBytes: number): Buffer;
-  /** Gives back what `take` gave, or a part of it; nobody may look at it any more. Other buffers are passed over. */
+  /** Gives back what `take` gave, or a part of it, or another buffer, which is freed if it is large; nobody may look at it any more. */
   give(bytes: Buffer): void;
 }
 
@@ -30,8 +32,16 @@ export function createBlocks({ keptBytesMax }: { readonly keptBytesMax: number }
       lent.add(block);
       return Buffer.from(block, 0, sizeBytes);
     },
-    give({ buffer }) {
-      if (!lent.delete(buffer) || keptBytes + buffer.byteLength > keptBytesMax) return;
+    give(bytes) {
+      const { buffer } = bytes;
+      if (!lent.delete(buffer)) {
+        if (bytes.length >= blockSizeBytesMin) freeMemory(bytes);
+        return;
+      }
+      if (keptBytes + buffer.byteLength > keptBytesMax) {
+        freeMemory(new Uint8Array(buffer));
+        return;
+      }
       const kept = free.get(buffer.byteLength) ?? [];
       free.set(buffer.byteLength, kept);
       kept.push(buffer as ArrayBuffer);

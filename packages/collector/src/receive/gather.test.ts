@@ -6,8 +6,8 @@ test("whatever the pieces and whatever was announced, the whole comes out", () =
     for (const sizes of [[], [0], [0, 5, 0], [1, 1, 1], [70_000, 1, 70_000], [1, 200_000, 65_536, 300_000]]) {
       const pieces = sizes.map((size, index) => Buffer.alloc(size, index + 1));
       const gatherer = new Gatherer();
-      for (const piece of pieces) gatherer.push(piece, expectedBytes);
       const whole = Buffer.concat(pieces);
+      for (const piece of pieces) gatherer.push(piece, expectedBytes);
       expect(gatherer.sizeBytes).toBe(whole.length);
       expect(gatherer.take().equals(whole)).toBe(true);
       expect([gatherer.sizeBytes, gatherer.take().length]).toEqual([0, 0]);
@@ -24,6 +24,17 @@ test("a piece that is all there is stays as it is, and what was announced is put
   gatherer.push(piece, 6);
   const whole = gatherer.take();
   expect([whole.toString(), whole.buffer.byteLength]).toEqual(["allall", 6]);
+});
+
+test("the memory of a piece is given back when it was copied, and that of others around it is left alone", () => {
+  const gatherer = new Gatherer();
+  const around = Buffer.alloc(30, 7);
+  const pieces = [Buffer.alloc(100_000, 1), around.subarray(10, 20), Buffer.alloc(100_000, 2)];
+  const whole = Buffer.concat(pieces);
+  for (const piece of pieces) gatherer.push(piece, 200_010);
+  expect(pieces.map(({ length }) => length)).toEqual([0, 10, 0]);
+  expect(around.equals(Buffer.alloc(30, 7))).toBe(true);
+  expect(gatherer.take().equals(whole)).toBe(true);
 });
 
 test("pieces of one byte take about as much as they are, not a hundred times that", () => {

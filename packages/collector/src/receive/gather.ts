@@ -1,4 +1,5 @@
 import type { Blocks } from "./blocks.ts";
+import { freeMemory } from "./free-memory.ts";
 
 /** The first block, where nobody said how much comes. */
 const blockBytesMin = 64 * 1024;
@@ -26,7 +27,7 @@ export class Gatherer {
     return this.#sizeBytes;
   }
 
-  /** `expectedBytes`: how much there will be together, when somebody said so. */
+  /** `expectedBytes`: how much there will be together, when somebody said so. Nobody may look at the piece any more. */
   push(piece: Buffer, expectedBytes: number | undefined): void {
     const sizeBefore = this.#sizeBytes;
     this.#sizeBytes += piece.length;
@@ -64,6 +65,7 @@ export class Gatherer {
       this.#full.push(block);
       this.#block = undefined;
     }
+    freeMemory(piece);
   }
 
   #open(expectedBytes: number | undefined): Buffer {

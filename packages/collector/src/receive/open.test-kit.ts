@@ -41,7 +41,9 @@ export async function open({ tokens = [], append, ...settings }: OpenSettings = 
     tokens: () => tokens,
     append: async (signal, batch) => {
       await append?.(signal, batch);
-      appended.push({ signal, batch });
+      // As a journal does: the memory is the receiver's own again when this has resolved.
+      const payload = batch.payload.map((bytes) => Buffer.from(bytes));
+      appended.push({ signal, batch: { ...batch, payload } });
     },
   });
   running.push(receiver);
