@@ -4,6 +4,8 @@ import { freeMemory } from "./free-memory.ts";
 export interface Blocks {
   /** At least 64 KiB; what is in it is anybody's. */
   take(sizeBytes: number): Buffer;
+  /** Takes over a buffer of another origin that has its memory to itself, as a block to be given back; a small one is left alone. */
+  adopt(bytes: Buffer): void;
   /** Gives back what `take` gave, or a part of it, or another buffer, which is freed if it is large; nobody may look at it any more. */
   give(bytes: Buffer): void;
 }
@@ -32,13 +34,16 @@ export function createBlocks({ keptBytesMax }: { readonly keptBytesMax: number }
       lent.add(block);
       return Buffer.from(block, 0, sizeBytes);
     },
+    adopt({ buffer }) {
+      if (buffer.byteLength >= blockSizeBytesMin) lent.add(buffer);
+    },
     give(bytes) {
       const { buffer } = bytes;
       if (!lent.delete(buffer)) {
         if (bytes.length >= blockSizeBytesMin) freeMemory(bytes);
         return;
       }
-      if (keptBytes + buffer.byteLength > keptBytesMax) {
+      if (!isBlockSize(buffer.byteLength) || keptBytes + buffer.byteLength > keptBytesMax) {
         freeMemory(new Uint8Array(buffer));
         return;
       }
@@ -48,4 +53,8 @@ export function createBlocks({ keptBytesMax }: { readonly keptBytesMax: number }
       keptBytes += buffer.byteLength;
     },
   };
+}
+
+function isBlockSize(sizeBytes: number): boolean {
+  return sizeBytes <= blockSizeBytesMax && Number.isInteger(Math.log2(sizeBytes));
 }

@@ -1,19 +1,13 @@
 import { finished, Readable, type Transform } from "node:stream";
-import {
-  constants,
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-  gunzipSync,
-  inflateSync,
-  type ZlibOptions,
-} from "node:zlib";
+import { createGunzip, createInflate, createZstdDecompress, type Zlib } from "node:zlib";
 import type { Clock } from "../model/index.ts";
 import type { Room } from "./admission.ts";
 import type { Blocks } from "./blocks.ts";
+import { smallDecompressors } from "./decompress-small.ts";
 import { Gatherer } from "./gather.ts";
 import { refuse, type Refusal } from "./outcome.ts";
 import { watchPace } from "./pace.ts";
+import { severalFramesMessage, zstdParameters } from "./zstd.ts";
 
 /** Larger than the default of 16 KiB: each chunk is a trip to the thread pool and back. */
 const chunkSize = 128 * 1024;
@@ -22,22 +16,13 @@ const chunkSize = 128 * 1024;
 const piecesMin = 10_000;
 const pieceBytesMin = 16;
 
-/** A window of 8 MiB, the largest that a sender may ask for (RFC 9659): it is memory that nobody counts. */
-const zstdParameters = { [constants.ZSTD_d_windowLogMax]: 23 };
-
 /** Decompressors by Content-Encoding or grpc-encoding; undefined means the bytes come as they are. */
-const decompressors = new Map<string, (() => Transform) | undefined>([
+const decompressors = new Map<string, (() => Transform & Zlib) | undefined>([
   ["", undefined],
   ["identity", undefined],
   ["gzip", () => createGunzip({ chunkSize })],
   ["deflate", () => createInflate({ chunkSize })],
   ["zstd", () => createZstdDecompress({ chunkSize, params: zstdParameters })],
-]);
-
-/** By encoding, for small bodies: the way to the thread pool and back, once for each chunk, costs more than the work itself. */
-const smallDecompressors = new Map<string, (packed: Buffer, options: ZlibOptions) => Buffer>([
-  ["gzip", gunzipSync],
-  ["deflate", inflateSync],
 ]);
 
 /** What small means, before and after decompression: nobody else is served meanwhile, for some milliseconds at most. */
@@ -62,7 +47,7 @@ export interface BodySettings {
   readonly announced: (first: Buffer) => number | undefined;
   readonly room: Room;
   /** Where the body lies if it is large; who is done with it gives it back. */
-  readonly blocks?: Blocks;
+  readonly blocks: Blocks;
   /** How long the body may take to arrive. */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -72,36 +57,29 @@ export interface BodySettings {
  * The whole body, decompressed. What was announced is reserved before it is read, the rest as it comes: a bomb costs the bound at most.
  * After a refusal the rest of the source is not read any more; the caller drains or closes it.
  */
-export function readBody(source: Readable, settings: BodySettings): Promise<Body> {
-  const decompress = smallDecompressors.get(settings.encoding);
+export async function readBody(source: Readable, settings: BodySettings): Promise<Body> {
   const packedBytes = settings.announced(Buffer.alloc(0)) ?? Infinity;
-  return decompress !== undefined && packedBytes <= Math.min(smallPackedBytesMax, settings.sizeBytesMax)
-    ? readSmall(source, { decompress, packedBytes, settings })
-    : readStream(source, settings);
-}
-
-interface SmallBody {
-  readonly decompress: (packed: Buffer, options: ZlibOptions) => Buffer;
-  readonly packedBytes: number;
-  readonly settings: BodySettings;
-}
-
-async function readSmall(source: Readable, { decompress, packedBytes, settings }: SmallBody): Promise<Body> {
-  const { sizeBytesMax, room, blocks } = settings;
+  const isSmall = packedBytes <= Math.min(smallPackedBytesMax, settings.sizeBytesMax);
+  if (!isSmall || !smallDecompressors.has(settings.encoding)) return readStream(source, settings);
   const packed = await readStream(source, { ...settings, encoding: "identity" });
-  if (packed.kind !== "read") return packed;
-  const maxOutputLength = Math.min(smallBytesMax, sizeBytesMax);
+  return packed.kind === "read" ? unpackBody(packed.bytes, settings) : packed;
+}
+
+/** Decompresses a body that is here already, and for which room is kept; its memory is given back. */
+export async function unpackBody(packed: Buffer, settings: Omit<BodySettings, "announced">): Promise<Body> {
+  const { encoding, sizeBytesMax, room, blocks } = settings;
   try {
-    const bytes = decompress(packed.bytes, { chunkSize, maxOutputLength });
-    const refusal = bytes.length > packedBytes ? room.grow(bytes.length - packedBytes) : undefined;
-    return refusal ?? { kind: "read", bytes };
+    const isSmall = packed.length <= smallPackedBytesMax;
+    const decompress = isSmall ? smallDecompressors.get(encoding) : undefined;
+    const bytes = decompress?.(packed, Math.min(smallBytesMax, sizeBytesMax));
+    if (bytes === undefined)
+      return await readStream(Readable.from([packed]), { ...settings, announced: () => undefined });
+    blocks.adopt(bytes);
+    return room.grow(bytes.length) ?? { kind: "read", bytes };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_BUFFER_TOO_LARGE")
-      return refuseUndecodable(error as Error);
-    if (sizeBytesMax <= smallBytesMax) return refuseTooLarge(sizeBytesMax);
-    return await readStream(Readable.from([packed.bytes]), { ...settings, announced: () => undefined });
+    return refuseUndecodable(error as Error);
   } finally {
-    blocks?.give(packed.bytes);
+    blocks.give(packed);
   }
 }
 
@@ -178,7 +156,17 @@ function readStream(source: Readable, settings: BodySettings): Promise<Body> {
     };
     if (!admit(Buffer.alloc(0))) return;
     stream.on("data", take);
-    stream.on("end", () => settle({ kind: "read", bytes: gatherer.take() }));
+    stream.on("end", () => {
+      const isWhole =
+        decompressor === undefined ||
+        settings.encoding !== "zstd" ||
+        decompressor.bytesWritten === receivedBytes;
+      settle(
+        isWhole
+          ? { kind: "read", bytes: gatherer.take() }
+          : refuseUndecodable(new Error(severalFramesMessage)),
+      );
+    });
     finished(source, { writable: false }, (error) => {
       if (error) settle(refuse("client_left", "the client left before the end of its request"));
     });

@@ -4,10 +4,9 @@ import {
   type Http2ServerResponse,
   type OutgoingHttpHeaders,
 } from "node:http2";
-import { Readable } from "node:stream";
 import { encodeExportResponse, encodeRetryStatus, type OtlpSignal } from "../otlp/index.ts";
 import type { Room } from "./admission.ts";
-import { isKnownEncoding, knownEncodings, readBody, type Body } from "./body.ts";
+import { isKnownEncoding, knownEncodings, readBody, unpackBody, type Body } from "./body.ts";
 import {
   announcedFrameBytes,
   buildFrame,
@@ -41,7 +40,7 @@ export function isGrpc(contentType: string | undefined): boolean {
  * @see gRPC over HTTP/2, and OTLP specification 1.11, "OTLP/gRPC"
  */
 export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
-  const { requestSizeBytesMax, requestTimeoutMs, admission, intake, metrics, clock } = settings;
+  const { requestSizeBytesMax, requestTimeoutMs, admission, blocks, intake, metrics, clock } = settings;
 
   function refuseEarly({ method, headers, url }: Http2ServerRequest): Refusal | undefined {
     if (method !== "POST") return refuse("method", `gRPC calls are POST, not ${method}`);
@@ -55,7 +54,7 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
   }
 
   async function readMessage(request: Http2ServerRequest, room: Room): Promise<Body> {
-    const shared = { room, timeoutMs: requestTimeoutMs, clock };
+    const shared = { room, blocks, timeoutMs: requestTimeoutMs, clock };
     const sizeBytesMax = requestSizeBytesMax + framePrefixBytes;
     const body = await readBody(request, {
       ...shared,
@@ -74,13 +73,7 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
         "the message is marked as compressed, but grpc-encoding names no encoding",
       );
     }
-    return readBody(Readable.from([frame.message]), {
-      ...shared,
-      encoding,
-      sizeBytesMax: requestSizeBytesMax,
-      // It is held already.
-      announced: () => undefined,
-    });
+    return unpackBody(frame.message, { ...shared, encoding, sizeBytesMax: requestSizeBytesMax });
   }
 
   async function answer(request: Http2ServerRequest): Promise<Outcome> {
@@ -94,7 +87,9 @@ export function createGrpcHandler(settings: HandlerSettings): GrpcHandler {
       const message = await readMessage(request, room);
       if (message.kind === "refused") return message;
       admitted.spend(message.bytes.length);
-      return await intake.accept(signal, "application/x-protobuf", message.bytes);
+      const outcome = await intake.accept(signal, "application/x-protobuf", message.bytes);
+      blocks.give(message.bytes);
+      return outcome;
     } finally {
       room.release();
     }

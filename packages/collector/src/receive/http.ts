@@ -3,7 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Clock } from "../model/index.ts";
 import { encodeExportResponse, encodeStatus, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
 import type { Admission } from "./admission.ts";
-import { createBlocks } from "./blocks.ts";
+import type { Blocks } from "./blocks.ts";
 import { isKnownEncoding, knownEncodings, readBody, refuseTooLarge } from "./body.ts";
 import type { Cors } from "./cors.ts";
 import { drain } from "./drain.ts";
@@ -17,6 +17,8 @@ export interface HandlerSettings {
   /** How long a body may take to arrive. */
   readonly requestTimeoutMs: number;
   readonly admission: Admission;
+  /** Where bodies lie until they are journaled. */
+  readonly blocks: Blocks;
   readonly cors: Cors;
   readonly intake: Intake;
   readonly metrics: ReceiveMetrics;
@@ -35,8 +37,6 @@ const signals = new Map<string, OtlpSignal>([
   ["/v1/logs", "logs"],
   ["/v1/metrics", "metrics"],
 ]);
-/** Some fifty bodies of an SDK's usual size. */
-const keptBlocksBytesMax = 16 * 1024 * 1024;
 
 interface Answered {
   readonly outcome: Outcome;
@@ -49,8 +49,7 @@ interface Answered {
  * @see OTLP specification 1.11, "OTLP/HTTP"
  */
 export function createHttpHandler(settings: HandlerSettings): HttpHandler {
-  const { requestSizeBytesMax, requestTimeoutMs, admission, cors, intake, metrics, clock } = settings;
-  const blocks = createBlocks({ keptBytesMax: keptBlocksBytesMax });
+  const { requestSizeBytesMax, requestTimeoutMs, admission, blocks, cors, intake, metrics, clock } = settings;
 
   /** What the first line and the headers say already; undefined when the body is wanted. */
   function refuseEarly({ headers, method }: HttpRequest, path: string): Refusal | undefined {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { gzipSync, zstdCompressSync, deflateSync } from "node:zlib";
 import { expect, test, vi } from "vitest";
 import { CollectorError } from "../model/index.ts";
@@ -47,6 +48,19 @@ test("a body that is small when compressed and large after is taken whole", asyn
   const answer = await post(`${url}/v1/traces`, packed, { "content-encoding": "gzip" });
   expect(answer.status).toBe(200);
   expect(Buffer.concat(appended[0]!.batch.payload).equals(body)).toBe(true);
+});
+
+test("a zstd body in several frames, of which only the first would be read, is refused, small or large", async () => {
+  const { url, appended } = await open({ requestSizeBytesMax: 8_000_000 });
+  const noise = Array.from({ length: 40_000 }, (_, at) => createHash("sha1").update(`${at}`).digest("hex"));
+  for (const text of ["short", noise.join("")]) {
+    const body = encodeRequest("spans", traces(spanOf(goodTraceId, text)));
+    const frames = Buffer.concat([zstdCompressSync(body), zstdCompressSync(body)]);
+    const answer = await post(`${url}/v1/traces`, frames, { "content-encoding": "zstd" });
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("send all in one frame");
+  }
+  expect(appended).toEqual([]);
 });
 
 test("what a small body becomes counts as in flight before it is looked at", async () => {

@@ -17,6 +17,7 @@ import type {
 import { transcodeJson, type OtlpSignal } from "../otlp/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import { createAdmission } from "./admission.ts";
+import { createBlocks } from "./blocks.ts";
 import { createBudget } from "./budget.ts";
 import { createCors } from "./cors.ts";
 import { createDoor } from "./door.ts";
@@ -84,6 +85,9 @@ const headersSizeBytesMax = 16 * 1024;
 const streamWindowBytes = 1024 * 1024;
 const sessionWindowBytes = 8 * 1024 * 1024;
 
+/** Some fifty bodies of an SDK's usual size. */
+const keptBlocksBytesMax = 16 * 1024 * 1024;
+
 const none: readonly string[] = [];
 
 /**
@@ -123,6 +127,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
       budget,
       journalRefusal: settings.journalRefusal ?? (() => undefined),
     }),
+    blocks: createBlocks({ keptBytesMax: keptBlocksBytesMax }),
     cors: createCors(settings.corsOrigins ?? []),
     intake,
     metrics,

@@ -3,6 +3,7 @@ import type { Clock } from "../../model/index.ts";
 import { snappyContentSizeBytes, uncompressSnappy } from "../../otlp/index.ts";
 import type { Log } from "../../telemetry/index.ts";
 import type { Admission, Admit, Admitted, Room } from "../admission.ts";
+import type { Blocks } from "../blocks.ts";
 import { readBody, refuseTooLarge } from "../body.ts";
 import { drain } from "../drain.ts";
 import { contentLengthOf, encodingOf } from "../headers.ts";
@@ -19,6 +20,8 @@ export interface Shared {
   readonly requestTimeoutMs: number;
   readonly intake: Intake;
   readonly admission: Admission;
+  /** Where bodies lie until they are journaled. */
+  readonly blocks: Blocks;
   readonly metrics: ReceiveMetrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -31,7 +34,7 @@ export type Endpoint = (request: IncomingMessage, response: ServerResponse) => P
 
 /** One address of a foreign protocol: its requests pass the same limits as OTLP's. */
 export function createEndpoint(protocol: ForeignProtocol, admit: Admit, shared: Shared): Endpoint {
-  const { requestSizeBytesMax, metrics, clock, log } = shared;
+  const { requestSizeBytesMax, blocks, metrics, clock, log } = shared;
 
   function refuseEarly({ headers }: IncomingMessage): Refusal | undefined {
     // Any page that is open beside a collector on loopback could send: browsers ask before (CORS) only where the type is said.
@@ -72,6 +75,7 @@ export function createEndpoint(protocol: ForeignProtocol, admit: Admit, shared: 
       sizeBytesMax: requestSizeBytesMax,
       announced: () => contentLengthOf(headers),
       room,
+      blocks,
       timeoutMs: shared.requestTimeoutMs,
       clock,
     });
@@ -86,6 +90,8 @@ export function createEndpoint(protocol: ForeignProtocol, admit: Admit, shared: 
       if (refusal.reason === "internal")
         log.error("a request could not be taken", { protocol: protocol.name, error });
       return refusal;
+    } finally {
+      blocks.give(body.bytes);
     }
   }
 
