@@ -13,6 +13,7 @@ import { readCursor, writeCursor, type Cursor } from "./cursor.ts";
 import { nodeFiles, type JournalFiles } from "./files.ts";
 import { listSegments, segmentPath } from "./layout.ts";
 import { journalMetrics, type JournalMetrics } from "./metrics.ts";
+import { ReadBuffer } from "./read-buffer.ts";
 import { openSegmentScan, type ScannedRecord, type SegmentScan } from "./scan.ts";
 import { watchEnd, type EndWatch, type JournalShared, type StreamEnd } from "./shared.ts";
 
@@ -49,6 +50,7 @@ class SegmentReader implements AccountingReader {
   readonly #log: Log | undefined;
   readonly #metrics: JournalMetrics | undefined;
   readonly #watch: EndWatch;
+  readonly #buffer = new ReadBuffer();
   readonly #checkpoints: Checkpoints = createCheckpoints();
   readonly #waiting = new Set<() => void>();
   readonly #removeLag: () => void;
@@ -263,6 +265,7 @@ class SegmentReader implements AccountingReader {
       stream: this.#stream,
       baseOffset,
       journalId: this.#journalId,
+      buffer: this.#buffer,
     });
     this.#journalId = scan.header?.journalId ?? this.#journalId;
     return scan;

@@ -9,6 +9,7 @@ import {
   segmentHeaderSizeBytes,
   type SegmentHeader,
 } from "./format.ts";
+import { ReadBuffer } from "./read-buffer.ts";
 import { readOpenHeader } from "./segment-header.ts";
 import { compressedBytes, plainBytes } from "./segment-bytes.ts";
 
@@ -22,6 +23,8 @@ export interface ScanSettings {
   readonly journalId?: string | undefined;
   /** Taken for the segment's own, which is not read then. */
   readonly header?: SegmentHeader;
+  /** Where blocks are read into; one of its own when not given. */
+  readonly buffer?: ReadBuffer;
 }
 
 export interface BlockLimit {
@@ -91,17 +94,15 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
   const journalId = header?.journalId ?? settings.journalId ?? "";
   const seed = recordSeed(journalId, baseOffset);
   const bytes = header?.isCompressed === true ? compressedBytes(files, fd, seed) : plainBytes(files, fd);
-  let buffer = Buffer.alloc(0);
+  const { buffer = new ReadBuffer() } = settings;
   let position = segmentHeaderSizeBytes;
   let offset = baseOffset;
   let itemsBefore = header?.itemsBefore ?? 0;
   let bytesBefore = header?.bytesBefore ?? 0;
 
   const load = (from: number, sizeBytes: number): Buffer => {
-    if (buffer.length < sizeBytes || buffer.length > 2 * Math.max(sizeBytes, blockSizeBytesMax)) {
-      buffer = Buffer.allocUnsafeSlow(sizeBytes);
-    }
-    return buffer.subarray(0, bytes.read(buffer.subarray(0, sizeBytes), from));
+    const block = buffer.ofSize(sizeBytes);
+    return block.subarray(0, bytes.read(block, from));
   };
 
   /** Position of the next whole record behind a broken one, or `byteEnd`. */

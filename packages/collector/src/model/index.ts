@@ -2,6 +2,7 @@ export { findToken, isAuthorized } from "./authorization.ts";
 export type { AlertEvent, EvidenceTrace } from "./alert.ts";
 export { systemClock, type Clock } from "./clock.ts";
 export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
+export { freeMemory } from "./free-memory.ts";
 export {
   combineHistograms,
   compactHistogram,

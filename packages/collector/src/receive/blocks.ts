@@ -1,4 +1,4 @@
-import { freeMemory } from "./free-memory.ts";
+import { freeMemory } from "../model/index.ts";
 
 /** Blocks that large bodies are put together in. One that is given back serves the next body; one that is not is garbage as any other. */
 export interface Blocks {

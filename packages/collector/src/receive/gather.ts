@@ -1,5 +1,5 @@
 import type { Blocks } from "./blocks.ts";
-import { freeMemory } from "./free-memory.ts";
+import { freeMemory } from "../model/index.ts";
 
 /** The first block, where nobody said how much comes. */
 const blockBytesMin = 64 * 1024;
