@@ -47,7 +47,7 @@ export async function startQuartet(
     command: process.execPath,
     args: [
       // As the launcher and the image do.
-      "--max-semi-space-size=2",
+      "--max-semi-space-size=1",
       ...(profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]),
       main,
       `--config=${config}`,

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { answerQuestion } from "./answer-question.ts";
-import { createApi, exposeMetrics, failure, failureOf } from "./api/index.ts";
+import { exposeMetrics, failure, failureOf } from "./api/index.ts";
+import { createApi } from "./api/server.ts";
 import { openTls, openTokens, parseAddress, type CollectorConfig, type TlsFiles } from "./config/index.ts";
 import type { EvaluateWorkerData } from "./evaluate-worker.ts";
 import type { StoreHandles } from "./open-store.ts";
@@ -57,7 +58,7 @@ const signals: readonly Signal[] = ["spans", "logs", "metrics"];
  * How much of short life a thread may have before it is collected, three times the engine's half space. The engine's own 192 MiB
  * is memory for nothing: what lives short here is small, and what lives long must move out of there all the same.
  */
-const youngGenerationSizeMb = 6;
+const youngGenerationSizeMb = 3;
 const receiveStopDeadlineMs = 3_000;
 /** A worker that is still at it this long after the stop began is ended. */
 const workersStopDeadlineMs = 8_000;
@@ -87,6 +88,9 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   let push: PushEndpoints | undefined;
   /** Set when the stop begins. */
   let workersDeadline: AbortSignal | undefined;
+
+  // Otherwise a heap may grow to four times what lives in it, of which the evaluating thread's takes 100 MB.
+  setFlagsFromString("--heap-growing-percent=30");
 
   const lock = takeDataDir(dataDir, clock);
   starting.defer(() => lock.release());

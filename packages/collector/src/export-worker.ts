@@ -9,18 +9,23 @@ import {
   createOtlpGrpcBackEnd,
   createOtlpHttpBackEnd,
   createRemoteWriteBackEnd,
-  exporterConsumer,
   grpcUrl,
   signalUrl,
-  streamOfSignal,
   writeUrl,
   type BackEnd,
   type Destination,
-  type Signal,
   type Transport,
 } from "./export/index.ts";
 import { openDeadLetters, openStreamReader, type JournalShared } from "./journal/index.ts";
-import { labelsFromRecord, systemClock, type AccountingReader, type DeadLetters } from "./model/index.ts";
+import {
+  exporterConsumer,
+  labelsFromRecord,
+  streamOfSignal,
+  systemClock,
+  type AccountingReader,
+  type DeadLetters,
+  type Signal,
+} from "./model/index.ts";
 import { createLog, createTelemetry } from "./telemetry/index.ts";
 import { serveCalls } from "./thread.ts";
 

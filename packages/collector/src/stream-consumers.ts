@@ -1,7 +1,6 @@
 import type { ExporterConfig } from "./config/index.ts";
-import { exporterConsumer, streamOfSignal } from "./export/index.ts";
 import type { Consumer } from "./journal/index.ts";
-import type { Stream } from "./model/index.ts";
+import { exporterConsumer, streamOfSignal, type Stream } from "./model/index.ts";
 
 /** Who reads a stream, so that its segments stay until all have passed them. */
 export function consumersOf(exporters: readonly ExporterConfig[], stream: Stream): Consumer[] {

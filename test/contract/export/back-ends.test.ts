@@ -4,7 +4,6 @@ import { expect, test } from "vitest";
 import {
   createExporter,
   createOtlpHttpBackEnd,
-  exporterConsumer,
   signalUrl,
   type Exporter,
 } from "../../../packages/collector/src/export/index.ts";
@@ -14,7 +13,7 @@ import {
   openStreamReader,
   openStreamWriter,
 } from "../../../packages/collector/src/journal/index.ts";
-import { systemClock } from "../../../packages/collector/src/model/index.ts";
+import { exporterConsumer, systemClock } from "../../../packages/collector/src/model/index.ts";
 import { encodeRequest } from "../../../packages/collector/src/otlp/index.ts";
 import { createLog, createTelemetry } from "../../../packages/collector/src/telemetry/index.ts";
 import { describeWithParts, startJaeger } from "../../parts/index.ts";

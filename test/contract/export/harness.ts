@@ -7,11 +7,13 @@ import {
   openDeadLetters,
   readSegments,
 } from "../../../packages/collector/src/journal/index.ts";
-import type {
-  AccountingReader,
-  Clock,
-  Stream,
-  StreamWriter,
+import {
+  exporterConsumer,
+  type AccountingReader,
+  type Clock,
+  type Signal,
+  type Stream,
+  type StreamWriter,
 } from "../../../packages/collector/src/model/index.ts";
 import {
   createLog,
@@ -23,13 +25,11 @@ import {
   createExporter,
   createHttpTransport,
   createOtlpHttpBackEnd,
-  exporterConsumer,
   type BackEnd,
   signalUrl,
   type Compression,
   type Exporter,
   type ExporterOptions,
-  type Signal,
   type Transport,
   type TransportSettings,
 } from "../../../packages/collector/src/export/index.ts";

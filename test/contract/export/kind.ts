@@ -1,11 +1,9 @@
 import type {
   BackEnd,
   Compression,
-  ExporterType,
-  Signal,
   TransportSettings,
 } from "../../../packages/collector/src/export/index.ts";
-import type { Clock } from "../../../packages/collector/src/model/index.ts";
+import type { Clock, ExporterType, Signal } from "../../../packages/collector/src/model/index.ts";
 
 /** What the back end does with a request, in words that every protocol has. */
 export type KindAnswer =

@@ -1,9 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  streamOfSignal,
-  type Compression,
-  type TransportSettings,
-} from "../../../packages/collector/src/export/index.ts";
+import type { Compression, TransportSettings } from "../../../packages/collector/src/export/index.ts";
+import { streamOfSignal } from "../../../packages/collector/src/model/index.ts";
 import { until } from "../../support/index.ts";
 import {
   commitIntervalMs,

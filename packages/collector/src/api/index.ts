@@ -23,5 +23,6 @@ export {
   answerTsdb,
   type ProcessFacts,
 } from "./status.ts";
-export { createApi, type Api, type Endpoint } from "./server.ts";
+// Not createApi, which brings fastify: a thread that only answers shall not have it.
+export type { Endpoint } from "./server.ts";
 export { answerTrace } from "./trace.ts";

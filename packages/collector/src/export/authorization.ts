@@ -1,5 +1,4 @@
-import { validateHeaderValue } from "node:http";
-import { watchFiles } from "../model/index.ts";
+import { http, watchFiles } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
 
 /** How an exporter shows who it is; secrets stand in files. */
@@ -47,6 +46,6 @@ function secretOf(content: Buffer | undefined): string {
 }
 
 function usable(value: string): string {
-  validateHeaderValue("authorization", value);
+  http.validateHeaderValue("authorization", value);
   return value;
 }

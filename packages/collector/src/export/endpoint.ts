@@ -1,5 +1,4 @@
-import { CollectorError } from "../model/index.ts";
-import type { Signal } from "./signal.ts";
+import { CollectorError, type Signal } from "../model/index.ts";
 
 /**
  * The address that a signal is posted to: the endpoint with /v1/traces and so on behind its path.

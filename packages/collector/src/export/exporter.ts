@@ -1,9 +1,15 @@
-import { systemClock, type AccountingReader, type Clock, type DeadLetters } from "../model/index.ts";
+import {
+  exporterConsumer,
+  systemClock,
+  type AccountingReader,
+  type Clock,
+  type DeadLetters,
+  type Signal,
+} from "../model/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
 import type { BackEnd } from "./back-end.ts";
 import { ExportConsumer, type ConsumerStatus } from "./consumer.ts";
 import { exportMetrics } from "./metrics.ts";
-import { exporterConsumer, type Signal } from "./signal.ts";
 
 export interface ExporterOptions {
   /** Key of the exporter in the configuration. */

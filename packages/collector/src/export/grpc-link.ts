@@ -1,10 +1,8 @@
-import {
-  connect as connectHttp2,
-  constants,
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
+import type {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  IncomingHttpHeaders,
+  OutgoingHttpHeaders,
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { Dialer } from "./dial.ts";
@@ -22,6 +20,8 @@ export interface GrpcAnswer {
 const answerSizeBytesMax = 4 * 1024 * 1024 + 5;
 /** What comes from a proxy is not worth the memory. */
 const pageSizeBytesMax = 64 * 1024;
+/** RFC 9113, 7: CANCEL. */
+const cancelCode = 8;
 /** In MB: batches that wait for the server to take them. Node's 10 would refuse the third. */
 const sessionMemoryMax = 256;
 
@@ -51,7 +51,8 @@ export class GrpcLink {
         return;
       }
       this.#socket = socket;
-      this.#session = connectHttp2(url.origin, {
+      // Loaded by who connects only: it is 2 MB in every thread that has it.
+      this.#session = process.getBuiltinModule("node:http2").connect(url.origin, {
         createConnection: () => socket,
         maxSessionMemory: sessionMemoryMax,
         settings: { enablePush: false },
@@ -124,7 +125,7 @@ function exchange(
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     const abort = (): void => {
-      stream.close(constants.NGHTTP2_CANCEL);
+      stream.close(cancelCode);
       reject(signal.reason as Error);
     };
     signal.addEventListener("abort", abort, { once: true });
@@ -134,8 +135,7 @@ function exchange(
       chunks.push(chunk);
       sizeBytes += chunk.length;
       const isPage = Number(headers[":status"]) !== 200;
-      if (sizeBytes > (isPage ? pageSizeBytesMax : answerSizeBytesMax))
-        stream.close(constants.NGHTTP2_CANCEL);
+      if (sizeBytes > (isPage ? pageSizeBytesMax : answerSizeBytesMax)) stream.close(cancelCode);
     });
     stream.on("error", reject);
     stream.on("close", () => {

@@ -1,5 +1,4 @@
-import { validateHeaderName, validateHeaderValue } from "node:http";
-import { CollectorError } from "../model/index.ts";
+import { CollectorError, http } from "../model/index.ts";
 
 /** What a request's own framing says; a value from the configuration would contradict it. */
 const framing = new Set(["content-length", "transfer-encoding", "connection", "host", "te"]);
@@ -20,8 +19,8 @@ export function configuredHeaders(
       });
     if (framing.has(name.toLowerCase())) throw refuse("is set by the exporter itself; leave it off");
     try {
-      validateHeaderName(name);
-      validateHeaderValue(name, value);
+      http.validateHeaderName(name);
+      http.validateHeaderValue(name, value);
     } catch (cause) {
       throw refuse((cause as Error).message, cause);
     }

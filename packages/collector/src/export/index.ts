@@ -13,7 +13,6 @@ export { createGrpcChannel, type GrpcChannel, type GrpcChannelSettings } from ".
 export { createOtlpGrpcBackEnd, type OtlpGrpcSettings } from "./otlp-grpc.ts";
 export { createOtlpHttpBackEnd, type OtlpHttpSettings } from "./otlp-http.ts";
 export { createRemoteWriteBackEnd, type RemoteWriteSettings } from "./remote-write.ts";
-export { exporterConsumer, streamOfSignal, type ExporterType, type Signal } from "./signal.ts";
 export {
   createHttpTransport,
   type ExportRequest,

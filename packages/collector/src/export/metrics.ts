@@ -1,7 +1,6 @@
-import type { Lag } from "../model/index.ts";
+import type { Lag, Signal } from "../model/index.ts";
 import type { CounterHandle, HistogramHandle, Telemetry } from "../telemetry/index.ts";
 import type { PauseReason } from "./outcome.ts";
-import type { Signal } from "./signal.ts";
 
 interface Gauges {
   readonly lag: Lag;

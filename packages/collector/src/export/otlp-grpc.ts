@@ -1,4 +1,4 @@
-import type { Clock } from "../model/index.ts";
+import type { Clock, Signal } from "../model/index.ts";
 import type { BackEnd } from "./back-end.ts";
 import { compressBody, type Compression } from "./compress.ts";
 import type { GrpcChannel } from "./grpc-channel.ts";
@@ -6,7 +6,6 @@ import type { GrpcAnswer } from "./grpc-link.ts";
 import { grpcCode, outcomeOfGrpcStatus, parseGrpcStatus } from "./grpc-status.ts";
 import { outcomeOfError, outcomeOfFailure, type Outcome } from "./outcome.ts";
 import { parseExportResponse } from "./partial-success.ts";
-import type { Signal } from "./signal.ts";
 
 export interface OtlpGrpcSettings {
   readonly signal: Signal;

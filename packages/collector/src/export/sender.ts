@@ -1,10 +1,9 @@
-import type { Clock, JournalRecord } from "../model/index.ts";
+import type { Clock, JournalRecord, Signal } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import type { BackEnd, Shipment, UndecodableRecord } from "./back-end.ts";
 import { backoffMs, pauseBackoff, retryBackoff } from "./backoff.ts";
 import type { ExportMetrics } from "./metrics.ts";
 import type { Accepted, Outcome, PauseReason } from "./outcome.ts";
-import type { Signal } from "./signal.ts";
 import { waitUnlessAborted } from "./wait.ts";
 
 export interface SenderSettings {

@@ -1,12 +1,6 @@
-import {
-  Agent,
-  request as sendRequest,
-  type ClientRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type RequestOptions,
-} from "node:http";
+import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from "node:http";
 import type { Duplex } from "node:stream";
+import { http } from "../model/index.ts";
 import { createDialer, portOf, type DialSettings, type Dialer } from "./dial.ts";
 import { openAuthorization, type AuthSettings } from "./authorization.ts";
 import { configuredHeaders } from "./headers.ts";
@@ -131,7 +125,7 @@ function openPool(dialer: Dialer): Pool {
   };
 }
 
-class DialAgent extends Agent {
+class DialAgent extends http.Agent {
   readonly protocol: string;
   readonly #dialer: Dialer;
 
@@ -161,7 +155,7 @@ function exchange(
   options: RequestOptions,
 ): Promise<ExportResponse> {
   return new Promise((resolve, reject) => {
-    const request = sendRequest(options);
+    const request = http.request(options);
     const fail = (error: Error): void => reject(signal.aborted ? (signal.reason as Error) : error);
     request.on("error", fail);
     request.on("response", (response) => collect({ request, response, sizeBytesMax, resolve, fail }));

@@ -2,7 +2,9 @@ export { findToken, isAuthorized } from "./authorization.ts";
 export type { AlertEvent, EvidenceTrace } from "./alert.ts";
 export { systemClock, type Clock } from "./clock.ts";
 export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
+export { exporterConsumer, streamOfSignal, type ExporterType, type Signal } from "./exporter-signal.ts";
 export { freeMemory } from "./free-memory.ts";
+export { http } from "./node-http.ts";
 export {
   combineHistograms,
   compactHistogram,

@@ -1,4 +1,4 @@
-import { createServer as createHttp1Server, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   createServer as createHttp2Server,
   type Http2ServerRequest,
@@ -6,13 +6,14 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import type {
-  Clock,
-  CollectorError,
-  JournalBatch,
-  RequestProcess,
-  Stream,
-  TlsIdentity,
+import {
+  http,
+  type Clock,
+  type CollectorError,
+  type JournalBatch,
+  type RequestProcess,
+  type Stream,
+  type TlsIdentity,
 } from "../model/index.ts";
 import { transcodeJson, type OtlpSignal } from "../otlp/index.ts";
 import type { Log, Telemetry } from "../telemetry/index.ts";
@@ -144,7 +145,7 @@ export function createOtlpReceiver(settings: ReceiverSettings): OtlpReceiver {
     });
   }
 
-  const http1 = createHttp1Server({
+  const http1 = http.createServer({
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs + headersTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, headersTimeoutMs),

@@ -1,8 +1,7 @@
-import type { Clock, JournalRecord } from "../../model/index.ts";
+import type { Clock, JournalRecord, Signal } from "../../model/index.ts";
 import type { Log, Telemetry } from "../../telemetry/index.ts";
 import type { BackEnd, Shipment } from "../back-end.ts";
 import type { Compression } from "../compress.ts";
-import type { Signal } from "../signal.ts";
 import type { Transport } from "../transport.ts";
 import { createBulkEncoder } from "./bulk.ts";
 import { BulkShipment, type BulkServer } from "./bulk-shipment.ts";

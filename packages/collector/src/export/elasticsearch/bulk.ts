@@ -1,5 +1,4 @@
-import type { JournalRecord } from "../../model/index.ts";
-import type { Signal } from "../signal.ts";
+import type { JournalRecord, Signal } from "../../model/index.ts";
 import { openDocument, visitItems, type Item } from "./document-encoder.ts";
 import { JsonWriter } from "./json-writer.ts";
 import { LogDocument, logAttributes } from "./log-document.ts";

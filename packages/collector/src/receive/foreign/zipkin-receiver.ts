@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { http } from "../../model/index.ts";
 import { closeServer, listenAt, type Address } from "../listen.ts";
 import { createEndpoint, type Shared } from "./endpoint.ts";
 import { createZipkin } from "./zipkin.ts";
@@ -40,7 +41,7 @@ export function createZipkinReceiver(listen: readonly Address[], shared: Shared)
   }
 
   const servers = listen.map(() => {
-    const server = createServer(
+    const server = http.createServer(
       {
         headersTimeout: headersTimeoutMs,
         requestTimeout: shared.requestTimeoutMs + headersTimeoutMs,

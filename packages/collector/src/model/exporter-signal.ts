@@ -1,4 +1,4 @@
-import type { Stream } from "../model/index.ts";
+import type { Stream } from "./journal.ts";
 
 /** What an exporter forwards, named as in the configuration. */
 export type Signal = "traces" | "logs" | "metrics";
