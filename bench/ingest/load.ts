@@ -8,7 +8,7 @@ import type { BodyKind, LoadOrder, LoadReport } from "./messages.ts";
 
 const connectionCount = 8;
 const distinctBatches = 48;
-/** At a steady pace a batch is made anew this often, or its spans would come to be late ones. */
+/** At a steady pace a batch is moved to the present this often, or its spans would come to be late ones. */
 const renewIntervalMs = 1_000;
 const refusedPauseMs = 20;
 
@@ -61,10 +61,11 @@ async function run(order: LoadOrder): Promise<LoadReport> {
         await post(connection, dueMs);
       }
     };
+    const times = requests.map(timesIn);
     let renewed = 0;
     const renewing = setInterval(() => {
       const index = renewed++ % distinctBatches;
-      requests[index] = build(index);
+      requests[index] = movedToNow(requests[index]!, times[index]!);
     }, renewIntervalMs);
     await Promise.all(connections.map(worker));
     clearInterval(renewing);
@@ -92,6 +93,39 @@ function buildRequest(url: URL, kind: BodyKind, seed: number): Buffer {
     `content-length: ${body.length}`,
   ];
   return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), body]);
+}
+
+/** The times of all spans in a protobuf request that was just made: its only 8 bytes that are one of the last second, in ns. */
+interface SpanTimes {
+  readonly offsets: readonly number[];
+  /** Of all spans, Unix ms. */
+  endMs: number;
+}
+
+function timesIn(request: Buffer): SpanTimes {
+  const nowMs = Date.now();
+  const offsets: number[] = [];
+  let endMs = 0;
+  for (let at = 0; at + 8 <= request.length; at += 1) {
+    // Of as many ns the upper half is enough to pass over nearly everything.
+    if (Math.abs(request.readUInt32LE(at + 4) - (nowMs * 1e6) / 2 ** 32) > 10) continue;
+    const timeMs = Number(request.readBigUInt64LE(at) / 1_000_000n);
+    if (timeMs > nowMs || timeMs < nowMs - 20_000) continue;
+    offsets.push(at);
+    endMs = Math.max(endMs, timeMs);
+  }
+  if (offsets.length !== 2 * spansPerBatch) throw new Error(`${offsets.length} times in a request`);
+  return { offsets, endMs };
+}
+
+/** A copy, as the request may be on its way. Making it anew would hold up the others, and be taken for the collector's time. */
+function movedToNow(request: Buffer, times: SpanTimes): Buffer {
+  const moved = Buffer.from(request);
+  const nowMs = Date.now();
+  const byNano = BigInt(nowMs - times.endMs) * 1_000_000n;
+  times.endMs = nowMs;
+  for (const at of times.offsets) moved.writeBigUInt64LE(request.readBigUInt64LE(at) + byNano, at);
+  return moved;
 }
 
 interface Connection {

@@ -13,10 +13,10 @@ import {
   answerQuery,
   answerQueryRange,
   answerSeries,
+  createApi,
   type Parameters,
   type QueryContext,
 } from "./index.ts";
-import { createApi } from "./server.ts";
 import type { ApiSettings, Endpoint } from "./server.ts";
 
 /** Time of the newest samples. */

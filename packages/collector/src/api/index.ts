@@ -23,6 +23,5 @@ export {
   answerTsdb,
   type ProcessFacts,
 } from "./status.ts";
-// Not createApi, which brings fastify: a thread that only answers shall not have it.
-export type { Endpoint } from "./server.ts";
+export { createApi, type Endpoint } from "./server.ts";
 export { answerTrace } from "./trace.ts";

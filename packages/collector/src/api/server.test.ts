@@ -3,8 +3,7 @@ import { expect, test } from "vitest";
 import { CollectorError, systemClock } from "../model/index.ts";
 import { createLog } from "../telemetry/index.ts";
 import { answered, answerFrom, ask, createContext, refused, startApi } from "./api.test-kit.ts";
-import { success } from "./index.ts";
-import { createApi } from "./server.ts";
+import { createApi, success } from "./index.ts";
 
 test("a form and a query string say the same, and the form comes first", async () => {
   await using api = await startApi();

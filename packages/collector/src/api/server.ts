@@ -1,7 +1,8 @@
+import { createRequire } from "node:module";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:net";
 import { Server as TlsServer, type TlsOptions, type TLSSocket } from "node:tls";
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { CollectorError, isAuthorized, type TlsIdentity } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { failure, failureOf, type Answer } from "./answer.ts";
@@ -81,6 +82,8 @@ const bodySizeBytesMax = 1024 * 1024;
 export function createApi(settings: ApiSettings): Api {
   const { host, port, log } = settings;
   const identity = settings.tls?.();
+  // Not by import: a query thread has its answers from this folder, and fastify would take 10 MB in each.
+  const { fastify } = createRequire(import.meta.url)("fastify") as typeof import("fastify");
   const server: FastifyInstance = fastify({
     https: identity === undefined ? null : tlsOptions(identity),
     bodyLimit: bodySizeBytesMax,

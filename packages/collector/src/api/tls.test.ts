@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { createAuthority, type Certificate } from "../config/certificates.test-kit.ts";
 import type { TlsIdentity } from "../model/index.ts";
 import { createLog } from "../telemetry/index.ts";
-import { createApi } from "./server.ts";
+import { createApi } from "./index.ts";
 
 const authority = createAuthority();
 
