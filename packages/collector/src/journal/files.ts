@@ -24,6 +24,7 @@ import {
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { temporarySuffix } from "./layout.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 /**
  * The little of a file system that the journal stands on, as a parameter: tests put in disks that fill up, fail and lose power.
@@ -58,7 +59,10 @@ export interface JournalFiles {
   sync(fd: number): Promise<void>;
   /** Resolves when the entries of the folder are on disk. */
   syncFolder(path: string): Promise<void>;
-  /** Removes a file beside the event loop: freeing 64 MiB takes milliseconds. */
+  /**
+   * Removes a file beside the event loop, one after another: freeing 64 MiB takes milliseconds, and tens of them where the disk is
+   * told what is free (ext4's `discard`). Four at once would leave no thread of Node's pool to write with.
+   */
   removeLater(path: string): Promise<void>;
 }
 
@@ -172,7 +176,7 @@ export const nodeFiles: JournalFiles = {
       await closeAsync(fd);
     }
   },
-  removeLater: unlinkAsync,
+  removeLater: oneAtATime(unlinkAsync),
 };
 
 /** What is left of `buffers` behind their first `count` bytes: a nearly full disk takes a part of a write. */
