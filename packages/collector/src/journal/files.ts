@@ -16,7 +16,6 @@ import {
   readSync,
   renameSync,
   statSync,
-  unlink,
   unlinkSync,
   writeSync,
   writev,
@@ -24,7 +23,7 @@ import {
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { temporarySuffix } from "./layout.ts";
-import { oneAtATime } from "./one-at-a-time.ts";
+import { removeAtOnce, removeInSteps } from "./remove-file.ts";
 
 /**
  * The little of a file system that the journal stands on, as a parameter: tests put in disks that fill up, fail and lose power.
@@ -59,18 +58,14 @@ export interface JournalFiles {
   sync(fd: number): Promise<void>;
   /** Resolves when the entries of the folder are on disk. */
   syncFolder(path: string): Promise<void>;
-  /**
-   * Removes a file beside the event loop, one after another: freeing 64 MiB takes milliseconds, and tens of them where the disk is
-   * told what is free (ext4's `discard`). Four at once would leave no thread of Node's pool to write with.
-   */
-  removeLater(path: string): Promise<void>;
+  /** Removes a file beside the event loop, in small steps when nobody reads it any more. */
+  removeLater(path: string, isUnread: boolean): Promise<void>;
 }
 
 const openAsync = promisify(open);
 const closeAsync = promisify(close);
 const fsyncAsync = promisify(fsync);
 const fdatasyncAsync = promisify(fdatasync);
-const unlinkAsync = promisify(unlink);
 
 function writevOnce(fd: number, buffers: readonly Uint8Array[], position: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -176,7 +171,7 @@ export const nodeFiles: JournalFiles = {
       await closeAsync(fd);
     }
   },
-  removeLater: oneAtATime(unlinkAsync),
+  removeLater: (path, isUnread) => (isUnread ? removeInSteps(path) : removeAtOnce(path)),
 };
 
 /** What is left of `buffers` behind their first `count` bytes: a nearly full disk takes a part of a write. */

@@ -125,14 +125,15 @@ export function createRetention(settings: RetentionSettings): Retention {
     }
   };
 
-  const drop = async (): Promise<void> => {
+  /** `isUnread`: every consumer has passed it. */
+  const drop = async (isUnread: boolean): Promise<void> => {
     const { segment, sizeBytes: droppedSizeBytes } = kept.shift()!;
     sizeBytes -= droppedSizeBytes;
     drainRate.freed(droppedSizeBytes);
     measuredAtMs = Number.NEGATIVE_INFINITY;
     const path = segmentPath(dir, stream, segment.baseOffset);
     try {
-      await files.removeLater(path);
+      await files.removeLater(path, isUnread);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
       metrics?.failures.add({ stream, operation: "remove" });
@@ -145,7 +146,7 @@ export function createRetention(settings: RetentionSettings): Retention {
     if (cursors.length === 0) return [];
     const passed = Math.min(...cursors.map(({ cursor }) => cursor.offset));
     const removals: Promise<void>[] = [];
-    while (kept.length > 0 && kept[0]!.segment.offsetEnd <= passed && mayDrop()) removals.push(drop());
+    while (kept.length > 0 && kept[0]!.segment.offsetEnd <= passed && mayDrop()) removals.push(drop(true));
     return removals;
   };
 
@@ -179,7 +180,7 @@ export function createRetention(settings: RetentionSettings): Retention {
         items,
       });
     }
-    void drop();
+    void drop(false);
     return true;
   };
 
