@@ -50,7 +50,7 @@ const defaultSnapshotBytes = 64 * 1024 * 1024;
 /** A block longer than a tenth of the retention would keep samples alive for long after their time. */
 const retentionShare = 10;
 /** The thread holds one series at a time, and the indexes of the blocks that it merges. */
-const youngGenerationSizeMb = 8;
+const youngGenerationSizeMb = 3;
 
 /**
  * Two hours of samples become a block when the last of them is an hour old, or as old as late samples may be; then the head lets go of them, and the journal of

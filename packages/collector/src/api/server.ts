@@ -1,9 +1,8 @@
-import { createRequire } from "node:module";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:net";
 import { Server as TlsServer, type TlsOptions, type TLSSocket } from "node:tls";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { CollectorError, isAuthorized, type TlsIdentity } from "../model/index.ts";
+import { CollectorError, isAuthorized, lazyRequire, type TlsIdentity } from "../model/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { failure, failureOf, type Answer } from "./answer.ts";
 import { compress } from "./compression.ts";
@@ -83,7 +82,7 @@ export function createApi(settings: ApiSettings): Api {
   const { host, port, log } = settings;
   const identity = settings.tls?.();
   // Not by import: a query thread has its answers from this folder, and fastify would take 10 MB in each.
-  const { fastify } = createRequire(import.meta.url)("fastify") as typeof import("fastify");
+  const { fastify } = lazyRequire("fastify")() as typeof import("fastify");
   const server: FastifyInstance = fastify({
     https: identity === undefined ? null : tlsOptions(identity),
     bodyLimit: bodySizeBytesMax,

@@ -3,6 +3,7 @@ export type { AlertEvent, EvidenceTrace } from "./alert.ts";
 export { systemClock, type Clock } from "./clock.ts";
 export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
 export { exporterConsumer, streamOfSignal, type ExporterType, type Signal } from "./exporter-signal.ts";
+export { lazyRequire } from "./lazy-require.ts";
 export { freeMemory } from "./free-memory.ts";
 export { http } from "./node-http.ts";
 export {

@@ -1,9 +1,10 @@
-import { compressSync, uncompressSync } from "snappy";
-import { CollectorError } from "../model/index.ts";
+import { CollectorError, lazyRequire } from "../model/index.ts";
+
+const snappy = lazyRequire("snappy") as () => typeof import("snappy");
 
 /** Snappy's block format, which remote write and Loki clients send; not the framed one of files. */
 export function compressSnappy(bytes: Uint8Array): Buffer {
-  return compressSync(bytes);
+  return snappy().compressSync(bytes);
 }
 
 /**
@@ -20,7 +21,7 @@ export function uncompressSnappy(bytes: Uint8Array, sizeBytesMax: number): Buffe
     );
   }
   try {
-    return uncompressSync(bytes, { asBuffer: true }) as Buffer;
+    return snappy().uncompressSync(bytes, { asBuffer: true }) as Buffer;
   } catch (cause) {
     throw invalid((cause as Error).message, cause);
   }
