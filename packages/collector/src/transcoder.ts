@@ -11,12 +11,14 @@ export interface Transcoder {
   stop(): Promise<void>;
 }
 
-/** Takes some 20 ms. */
-const sizeBytesMin = 1024 * 1024;
+/** Takes a millisecond or two, of which the way to the thread and back is a tenth. */
+const sizeBytesMin = 64 * 1024;
 /** The thread ends when nobody has needed it for so long: most collectors never see such a body. */
 const idleMs = 60_000;
 /** JSON becomes objects for a while, of which no body may have more than four million. */
 const heapMaxMb = 1_024;
+/** JSON of a usual body is objects for so long as it takes: with little room for them they would be moved again and again. */
+const youngGenerationSizeMb = 24;
 
 interface Running {
   readonly worker: Worker;
@@ -32,7 +34,7 @@ export function createTranscoder({ clock }: { readonly clock: Clock }): Transcod
   function start(): Running {
     const worker = new Worker(workerFile("transcode"), {
       name: "transcode",
-      resourceLimits: { maxOldGenerationSizeMb: heapMaxMb },
+      resourceLimits: { maxOldGenerationSizeMb: heapMaxMb, maxYoungGenerationSizeMb: youngGenerationSizeMb },
     });
     const started = { worker, remote: connectThread(worker) };
     worker.once("exit", () => {

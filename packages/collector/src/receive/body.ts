@@ -1,6 +1,6 @@
 import { finished, Readable, type Transform } from "node:stream";
 import { createGunzip, createInflate, createZstdDecompress, type Zlib } from "node:zlib";
-import type { Clock } from "../model/index.ts";
+import { http, type Clock } from "../model/index.ts";
 import type { Room } from "./admission.ts";
 import type { Blocks } from "./blocks.ts";
 import { smallDecompressors } from "./decompress-small.ts";
@@ -88,7 +88,9 @@ function readStream(source: Readable, settings: BodySettings): Promise<Body> {
   const decompressor = decompressors.get(settings.encoding)?.();
   const stream = decompressor ?? source;
   return new Promise((resolve) => {
-    const gatherer = new Gatherer(settings.blocks);
+    // Those of HTTP/2 lie in what the session has read.
+    const ownsPieces = decompressor !== undefined || source instanceof http.IncomingMessage;
+    const gatherer = new Gatherer({ blocks: settings.blocks, ownsPieces });
     let announcedBytes: number | undefined;
     let receivedBytes = 0;
     let pieceCount = 0;

@@ -13,21 +13,26 @@ export class Gatherer {
   /** Full ones. */
   readonly #full: Buffer[] = [];
   readonly #blocks: Blocks | undefined;
+  readonly #ownsPieces: boolean;
   #block: Buffer | undefined;
   #usedBytes = 0;
   #first: Buffer | undefined;
   #sizeBytes = 0;
 
-  /** Blocks for bodies whose size was said. */
-  constructor(blocks?: Blocks) {
+  /** Blocks for bodies whose size was said. `ownsPieces`: nobody else looks at a piece, so that its memory is free when it was copied. */
+  constructor({
+    blocks,
+    ownsPieces = false,
+  }: { readonly blocks?: Blocks; readonly ownsPieces?: boolean } = {}) {
     this.#blocks = blocks;
+    this.#ownsPieces = ownsPieces;
   }
 
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
-  /** `expectedBytes`: how much there will be together, when somebody said so. Nobody may look at the piece any more. */
+  /** `expectedBytes`: how much there will be together, when somebody said so. */
   push(piece: Buffer, expectedBytes: number | undefined): void {
     const sizeBefore = this.#sizeBytes;
     this.#sizeBytes += piece.length;
@@ -65,7 +70,7 @@ export class Gatherer {
       this.#full.push(block);
       this.#block = undefined;
     }
-    freeMemory(piece);
+    if (this.#ownsPieces) freeMemory(piece);
   }
 
   #open(expectedBytes: number | undefined): Buffer {
