@@ -149,9 +149,8 @@ async function measureOne(): Promise<void> {
   {
     await using quartet = await startQuartet(main, where("steady"));
     printMark("idle RSS, MiB", (await measureIdle(quartet)) / mebibyte, { atMost: 150 });
+    await measureRound(bench, quartet, { bodies: "protobuf", requestCount: 3 * requestCount });
     // Half of what it takes here: sender and sink share the machine's CPUs.
-    const warming = { bodies: "protobuf", requestCount: 3 * requestCount } as const;
-    await measureRound(bench, quartet, warming);
     const { spansPerSecond } = await measureRound(bench, quartet, { bodies: "protobuf", requestCount });
     const half = await measureSteady(bench, quartet, {
       spansPerSecond: spansPerSecond / 2,

@@ -1,8 +1,7 @@
-import { freeMemory } from "../model/index.ts";
+import { blockSizeFor, freeMemory } from "../model/index.ts";
 
 /** A smaller one is not worth giving back, however little is read from now on. */
 const keptSizeBytesMax = 8 * 1024 * 1024;
-const sizeBytesMin = 64 * 1024;
 
 /** One block of memory that is read into again and again, whatever the file: what was read before is gone with the next read. */
 export class ReadBuffer {
@@ -13,7 +12,7 @@ export class ReadBuffer {
     const { length } = this.#bytes;
     if (length < sizeBytes || length > Math.max(2 * sizeBytes, keptSizeBytesMax)) {
       freeMemory(this.#bytes);
-      this.#bytes = Buffer.allocUnsafeSlow(Math.max(sizeBytesMin, 2 ** Math.ceil(Math.log2(sizeBytes))));
+      this.#bytes = Buffer.allocUnsafeSlow(blockSizeFor(sizeBytes));
     }
     return this.#bytes.subarray(0, sizeBytes);
   }

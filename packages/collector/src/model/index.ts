@@ -1,5 +1,6 @@
 export { findToken, isAuthorized } from "./authorization.ts";
 export type { AlertEvent, EvidenceTrace } from "./alert.ts";
+export { blockSizeFor, isBlockSize } from "./block-size.ts";
 export { systemClock, type Clock } from "./clock.ts";
 export { CollectorError, hasCode, type ErrorCode } from "./errors.ts";
 export { exporterConsumer, streamOfSignal, type ExporterType, type Signal } from "./exporter-signal.ts";

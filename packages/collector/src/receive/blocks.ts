@@ -1,4 +1,4 @@
-import { freeMemory } from "../model/index.ts";
+import { blockSizeFor, freeMemory, isBlockSize } from "../model/index.ts";
 
 /** Blocks that large bodies are put together in. One that is given back serves the next body; one that is not is garbage as any other. */
 export interface Blocks {
@@ -10,9 +10,8 @@ export interface Blocks {
   give(bytes: Buffer): void;
 }
 
-const blockSizeBytesMin = 64 * 1024;
-/** A larger body is rare, and would hold memory that nobody needs again soon. */
-const blockSizeBytesMax = 4 * 1024 * 1024;
+/** Of what is taken over or freed: a smaller one is not worth it, and may lie in the pool that Node shares. */
+const ownedSizeBytesMin = 64 * 1024;
 
 /**
  * Blocks of sizes that double. The engine would collect garbage at every hundredth body if each were allocated anew: bodies lie
@@ -25,8 +24,7 @@ export function createBlocks({ keptBytesMax }: { readonly keptBytesMax: number }
   let keptBytes = 0;
   return {
     take(sizeBytes) {
-      if (sizeBytes > blockSizeBytesMax) return Buffer.allocUnsafeSlow(sizeBytes);
-      const blockSizeBytes = Math.max(blockSizeBytesMin, 2 ** Math.ceil(Math.log2(sizeBytes)));
+      const blockSizeBytes = blockSizeFor(sizeBytes);
       const kept = free.get(blockSizeBytes)?.pop();
       if (kept !== undefined) keptBytes -= blockSizeBytes;
       // Not `new ArrayBuffer`, which would be filled with zeros.
@@ -35,12 +33,12 @@ export function createBlocks({ keptBytesMax }: { readonly keptBytesMax: number }
       return Buffer.from(block, 0, sizeBytes);
     },
     adopt({ buffer }) {
-      if (buffer.byteLength >= blockSizeBytesMin) lent.add(buffer);
+      if (buffer.byteLength >= ownedSizeBytesMin) lent.add(buffer);
     },
     give(bytes) {
       const { buffer } = bytes;
       if (!lent.delete(buffer)) {
-        if (bytes.length >= blockSizeBytesMin) freeMemory(bytes);
+        if (bytes.length >= ownedSizeBytesMin) freeMemory(bytes);
         return;
       }
       if (!isBlockSize(buffer.byteLength) || keptBytes + buffer.byteLength > keptBytesMax) {
@@ -53,8 +51,4 @@ export function createBlocks({ keptBytesMax }: { readonly keptBytesMax: number }
       keptBytes += buffer.byteLength;
     },
   };
-}
-
-function isBlockSize(sizeBytes: number): boolean {
-  return sizeBytes <= blockSizeBytesMax && Number.isInteger(Math.log2(sizeBytes));
 }

@@ -1,5 +1,5 @@
-import type { Blocks } from "./blocks.ts";
 import { freeMemory } from "../model/index.ts";
+import type { Blocks } from "./blocks.ts";
 
 /** The first block, where nobody said how much comes. */
 const blockBytesMin = 64 * 1024;
