@@ -11,7 +11,10 @@ import {
   listDamaged,
   type BlockFacts,
   type BlockRetention,
+  snapshotSizeBytes,
+  writeSnapshot,
   type BlocksHandle,
+  type HeadReader,
   type HeadWriter,
 } from "./store/index.ts";
 import type { Log, Telemetry } from "./telemetry/index.ts";
@@ -27,15 +30,18 @@ export interface BlockKeeper {
 }
 
 export interface BlockKeeperSettings {
-  readonly head: HeadWriter;
+  readonly head: HeadWriter & HeadReader;
   readonly blocks: BlocksHandle;
   readonly stream: Pick<SeriesStream, "place" | "takenBytes" | "settle">;
   readonly retention: BlockRetention;
   /** Of the head. Its samples do not become a block while others may still come between them. */
   readonly outOfOrderWindowMs?: number;
-  /** The head is written down when it has taken so many bytes of the stream since the last time. Default 64 MiB. */
+  /**
+   * The head is written down when it has taken so many bytes of the stream since the last time, and as many as were written then.
+   * Default 64 MiB.
+   */
   readonly snapshotBytes?: number;
-  /** Runs the work in a thread of its own, which ends with it, unless said otherwise. */
+  /** Runs the work on blocks in a thread of its own, which ends with it, unless said otherwise. */
   readonly apart?: (run: (remote: Remote) => Promise<void>) => Promise<void>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -54,7 +60,8 @@ const youngGenerationSizeMb = 3;
 
 /**
  * Two hours of samples become a block when the last of them is an hour old, or as old as late samples may be; then the head lets go of them, and the journal of
- * their records. All of it is done in a thread that lives only so long.
+ * their records. That is done in a thread that lives only so long. A snapshot is written every few minutes and small beside what came since: for it a thread,
+ * which takes 30 MiB, would be too much.
  */
 export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
   const { head, blocks, stream, retention, clock, telemetry, log } = settings;
@@ -128,14 +135,18 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
     }
   }
 
+  /** Moves what the head has of the time before `endMs` to a block. */
   async function cut(remote: Remote, endMs: number): Promise<void> {
-    head.closeBefore(endMs);
     const facts = await remote.call<BlockFacts | undefined>("cut", { startMs: closedBeforeMs, endMs });
-    closedBeforeMs = endMs;
     if (facts !== undefined) {
       writtenTotal.add();
       announceBlocks(blocks);
     }
+    setClosed(endMs);
+  }
+
+  function setClosed(endMs: number): void {
+    closedBeforeMs = endMs;
     head.truncate(endMs);
   }
 
@@ -156,27 +167,30 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
     announceBlocks(blocks);
   }
 
-  async function snapshot(remote: Remote): Promise<void> {
+  async function snapshot(): Promise<void> {
     const takenBytes = stream.takenBytes();
     // What is behind the place by now is there as well, and is passed over when it is read again.
-    await remote.call("snapshot", { place: stream.place() });
+    await writeSnapshot(head, dir, stream.place());
     snapshotAtBytes = takenBytes;
     snapshotsTotal.add();
   }
 
   async function look(): Promise<void> {
     const endMs = Math.floor((clock.nowMs() - openMs) / blockRangeMs) * blockRangeMs;
-    const isCutDue = endMs > closedBeforeMs;
-    const isSnapshotDue = stream.takenBytes() - snapshotAtBytes >= snapshotBytes;
-    if (isCutDue || isSnapshotDue) {
-      await attempt("thread", () =>
-        apart(async (remote) => {
-          if (isCutDue && (await attempt("cut", () => cut(remote, endMs))))
-            await attempt("compact", () => compact(remote));
-          if (isSnapshotDue) await attempt("snapshot", () => snapshot(remote));
-        }),
-      );
+    if (endMs > closedBeforeMs) {
+      head.closeBefore(endMs);
+      const [firstToMove] = head.scan({ startMs: -Infinity, endMs: endMs - 1 });
+      if (firstToMove === undefined) setClosed(endMs);
+      else
+        await attempt("thread", () =>
+          apart(async (remote) => {
+            if (await attempt("cut", () => cut(remote, endMs)))
+              await attempt("compact", () => compact(remote));
+          }),
+        );
     }
+    const snapshotDueBytes = Math.max(snapshotBytes, snapshotSizeBytes(dir));
+    if (stream.takenBytes() - snapshotAtBytes >= snapshotDueBytes) await attempt("snapshot", snapshot);
     await attempt("retention", () => {
       dropOld();
       stream.settle(closedBeforeMs);

@@ -41,6 +41,7 @@ async function open({
   snapshotBytes = 2 ** 40,
   sizeBytesMax = 2 ** 40,
   hasThread = false,
+  onThread = (): unknown => undefined,
   outOfOrderWindowMs = 60_000,
 } = {}) {
   const shared = createJournalShared();
@@ -57,9 +58,13 @@ async function open({
     call: async (method: "cut", params: never) =>
       createBlockWork(store.head, `${dataDir}/blocks`)[method](params),
   };
+  const apart = (run: (remote: Remote) => Promise<void>) => {
+    onThread();
+    return run(here as unknown as Remote);
+  };
   const store: OpenStore = await openStore({
     dataDir,
-    ...(hasThread ? {} : { apart: (run) => run(here as unknown as Remote) }),
+    ...(hasThread ? {} : { apart }),
     writer,
     reader,
     quarantine: { put: (_record, error) => expect.unreachable(String(error)), settled: async () => {} },
@@ -166,6 +171,31 @@ test("after a kill the store holds every sample once: from blocks, from the snap
   expect(third.values()).toEqual(upTo(720));
   expect((await blocks()).length).toBeGreaterThan(1);
   expect(errors).toEqual([]);
+});
+
+test("a snapshot waits until as much has come as the last one holds", async () => {
+  const store = await open({ snapshotBytes: 1 });
+  const crowd = (value: number) =>
+    Array.from({ length: 500 }, (_, number) => write(value + number / 7, nowMs, `crowd_${number}_total`));
+  const snapshotsAfter = async (writes: readonly SeriesWrite[]) => {
+    await store.series.append(writes, nowMs);
+    nowMs += minuteMs;
+    await store.keeper.look();
+    return store.counter("quartet_store_snapshots_total");
+  };
+  expect(await snapshotsAfter(crowd(1))).toBe(1);
+  expect(await snapshotsAfter([write(1, nowMs)])).toBe(1);
+  expect(await snapshotsAfter(crowd(2))).toBe(2);
+});
+
+test("a thread is started for a block alone: not for a snapshot, and not when there is nothing to move", async () => {
+  let threadCount = 0;
+  const store = await open({ snapshotBytes: 500, onThread: () => (threadCount += 1) });
+  await run(store, 0, 3 * 60 - 1);
+  expect(await store.counter("quartet_store_snapshots_total")).toBeGreaterThan(0);
+  expect(threadCount).toBe(0);
+  await run(store, 3 * 60 - 1, 4 * 60);
+  expect(threadCount).toBe(1);
 });
 
 test("a damaged snapshot costs time, no sample", async () => {

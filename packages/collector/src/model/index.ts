@@ -67,6 +67,7 @@ export {
   type MetricMetadata,
   type Queryable,
   type SelectOptions,
+  type SeriesExemplars,
   type SeriesSamples,
   type TimeRange,
 } from "./query.ts";

@@ -46,6 +46,12 @@ export interface SelectOptions {
   readonly hasStarts?: boolean | undefined;
 }
 
+/** Exemplars of one series. */
+export interface SeriesExemplars {
+  readonly labels: Labels;
+  readonly exemplars: readonly Exemplar[];
+}
+
 /** What PromQL and the API read. Implementations: the head of the store, in its own thread and in query workers. */
 export interface Queryable {
   /**
@@ -56,10 +62,7 @@ export interface Queryable {
   series(matchers: readonly Matcher[], range: TimeRange): readonly Labels[];
   labelNames(matchers: readonly Matcher[], range: TimeRange): readonly string[];
   labelValues(name: string, matchers: readonly Matcher[], range: TimeRange): readonly string[];
-  exemplars(
-    matchers: readonly Matcher[],
-    range: TimeRange,
-  ): readonly { readonly labels: Labels; readonly exemplars: readonly Exemplar[] }[];
+  exemplars(matchers: readonly Matcher[], range: TimeRange): readonly SeriesExemplars[];
   metadata(): ReadonlyMap<string, MetricMetadata>;
 }
 

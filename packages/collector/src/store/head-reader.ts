@@ -8,6 +8,7 @@ import {
   type NativeHistogram,
   type Queryable,
   type SelectOptions,
+  type SeriesExemplars,
   type SeriesSamples,
   type TimeRange,
 } from "../model/index.ts";
@@ -39,8 +40,10 @@ const isExemplars = (format: number) => format === formatExemplars;
 
 export interface HeadReader extends Queryable {
   statistics(): HeadStatistics;
-  /** Visits every series with a sample inside the range, one after another: together they may be too much. */
-  scan(range: TimeRange, visit: (samples: SeriesSamples) => void): void;
+  /** Every series with a sample inside the range, one after another: together they may be too much. */
+  scan(range: TimeRange): Iterable<SeriesSamples>;
+  /** The same for exemplars. */
+  scanExemplars(range: TimeRange): Iterable<SeriesExemplars>;
 }
 
 /**
@@ -181,6 +184,21 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
       .map((series) => series.labels);
   }
 
+  function* eachExemplars(matchers: readonly Matcher[], range: TimeRange): Generator<SeriesExemplars> {
+    for (const { slot, generation, labels } of catalogue.refresh().index.match(matchers)) {
+      const read = readGuarded(views, slot, generation, (isCurrent) => {
+        const exemplars: Exemplar[] = [];
+        const chain = { slot, firstField: slotFirstExemplarBlock, isFormat: isExemplars };
+        eachBlock(chain, isCurrent, (block) => {
+          exemplars.push(...readExemplars(views, block, range));
+          return true;
+        });
+        return exemplars;
+      });
+      if (read !== gone && read.length > 0) yield { labels, exemplars: read };
+    }
+  }
+
   return {
     select(matchers, range, options = {}) {
       const { onSamples } = options;
@@ -194,13 +212,14 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
       }
       return found;
     },
-    scan(range, visit) {
+    *scan(range) {
       const pool = new FloatPool();
       for (const series of catalogue.refresh().index.match([])) {
         const samples = readSamples(series, range, { hasStarts: true }, pool);
-        if (samples !== undefined) visit(samples);
+        if (samples !== undefined) yield samples;
       }
     },
+    scanExemplars: (range) => eachExemplars([], range),
     series: living,
     labelNames(matchers, range) {
       const names = new Set<string>();
@@ -214,21 +233,7 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
       values.delete("");
       return [...values].sort();
     },
-    exemplars(matchers, range) {
-      const { index } = catalogue.refresh();
-      return index.match(matchers).flatMap(({ slot, generation, labels }) => {
-        const read = readGuarded(views, slot, generation, (isCurrent) => {
-          const exemplars: Exemplar[] = [];
-          const chain = { slot, firstField: slotFirstExemplarBlock, isFormat: isExemplars };
-          eachBlock(chain, isCurrent, (block) => {
-            exemplars.push(...readExemplars(views, block, range));
-            return true;
-          });
-          return exemplars;
-        });
-        return read === gone || read.length === 0 ? [] : [{ labels, exemplars: read }];
-      });
-    },
+    exemplars: (matchers, range) => [...eachExemplars(matchers, range)],
     metadata: () => catalogue.refresh().metadata,
     statistics() {
       const { index } = catalogue.refresh();

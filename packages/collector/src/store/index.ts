@@ -18,6 +18,7 @@ export {
   refuseNewerBlocks,
   removeLeftovers,
   restoreSnapshot,
+  snapshotSizeBytes,
   writeHeadBlock,
   writeSnapshot,
   type BlockFacts,

@@ -1,18 +1,22 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { crc32, zstdCompressSync } from "node:zlib";
 import type { Labels } from "../../model/index.ts";
 import type { EncodedChunk } from "../chunk/index.ts";
 import { crcBytes, encodeTrailer, publish, temporaryPath, type BlockFacts } from "./block-file.ts";
 import { BlockIndexWriter } from "./block-index.ts";
 
-const bufferBytes = 1024 * 1024;
+const bufferBytes = 256 * 1024;
+const fsyncAsync = promisify(fsync);
 
-/** Writes one block. Blocks its thread: not for one that somebody waits for. Errors are those of node:fs. */
+/** Writes one block. Errors are those of node:fs. */
 export interface BlockWriter {
   /** One series with all its chunks, ascending by time; each series once. */
   add(labels: Labels, chunks: readonly EncodedChunk[]): void;
-  /** Syncs the file and gives it its name, in the place of one that has it already. */
+  /** Syncs what was added so far beside the event loop, so that `finish` has little to wait for. */
+  settle(): Promise<void>;
+  /** Syncs the file and gives it its name, in the place of one that has it already. Blocks its thread until then. */
   finish(range: { readonly startMs: number; readonly endMs: number }, extra?: object): BlockFacts;
   /** Removes the unfinished file; after `finish` it does nothing. */
   [Symbol.dispose](): void;
@@ -63,6 +67,10 @@ export function openBlockWriter(path: string): BlockWriter {
         labels,
         chunks.map(({ bytes, ...place }) => ({ ...place, sizeBytes: bytes.length })),
       );
+    },
+    async settle() {
+      flush();
+      await fsyncAsync(fd);
     },
     finish(range, extra = {}) {
       const { facts, bytes } = index.finish(range, extra);

@@ -362,13 +362,13 @@ test("a block that is deleted while it is read stays readable, and is gone after
   expect(contents(store)).toEqual({});
 });
 
-test("a head filled from a snapshot holds what the other held: samples, histograms, exemplars, metadata, place", () => {
+test("a head filled from a snapshot holds what the other held: samples, histograms, exemplars, metadata, place", async () => {
   const head = newHead();
   fill(head);
   const exemplar = { labels: ["trace_id", "abc"], value: 3, timestampMs: firstMs };
   head.ingest([{ ...write("steady", []), help: "It is.", exemplars: [exemplar] }]);
   const place = { journalId: "a", offset: 7, lastTimestampMs: 5 };
-  writeSnapshot(head, dir, place);
+  await writeSnapshot(head, dir, place);
   const again = newHead();
   expect(restoreSnapshot(again, dir, logOf().log)).toEqual(place);
   expect(contents(again)).toEqual(contents(head));
@@ -387,7 +387,7 @@ test("a damaged snapshot is moved aside and reported, and none is no error", asy
   expect(errors).toEqual([]);
   const head = newHead();
   fill(head);
-  writeSnapshot(head, dir, {});
+  await writeSnapshot(head, dir, {});
   const path = join(dir, "head.snapshot");
   const bytes = await readFile(path);
   bytes[100]! ^= 1;

@@ -8,5 +8,5 @@ export {
   writeHeadBlock,
   type BlockRetention,
 } from "./maintain.ts";
-export { restoreSnapshot, writeSnapshot } from "./snapshot.ts";
+export { restoreSnapshot, snapshotSizeBytes, writeSnapshot } from "./snapshot.ts";
 export { openStoreReader } from "./store-reader.ts";

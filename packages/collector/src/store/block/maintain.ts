@@ -35,10 +35,10 @@ export function writeHeadBlock(head: HeadReader, dir: string, stretch: Range): B
   const range = { startMs, endMs: stretch.endMs };
   using writer = openBlockWriter(blockPath(dir, range));
   let isEmpty = true;
-  head.scan({ startMs: range.startMs, endMs: range.endMs - 1 }, ({ labels, ...samples }) => {
+  for (const { labels, ...samples } of head.scan({ startMs: range.startMs, endMs: range.endMs - 1 })) {
     isEmpty = false;
     writer.add(labels, encodeChunks(samples));
-  });
+  }
   return isEmpty ? undefined : writer.finish(range);
 }
 

@@ -1,5 +1,6 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { hasCode, type MetricMetadata, type Queryable, type TimeRange } from "../../model/index.ts";
+import { hasCode, type MetricMetadata, type SeriesExemplars, type TimeRange } from "../../model/index.ts";
 import type { Log } from "../../telemetry/index.ts";
 import { encodeChunks, FloatPool, SampleColumns } from "../chunk/index.ts";
 import type { HeadReader } from "../head-reader.ts";
@@ -7,6 +8,7 @@ import type { HeadWriter } from "../head-writer.ts";
 import { moveAside, snapshotName } from "./block-file.ts";
 import { openBlock, type BlockReader } from "./block-reader.ts";
 import { openBlockWriter } from "./block-writer.ts";
+import { inSlices } from "./in-slices.ts";
 
 const everything: TimeRange = { startMs: -Infinity, endMs: Infinity };
 
@@ -15,20 +17,29 @@ interface SnapshotExtra {
   /** The caller's own: up to where of the stream the snapshot goes. */
   readonly place: unknown;
   readonly metadata: readonly (readonly [string, MetricMetadata])[];
-  readonly exemplars: ReturnType<Queryable["exemplars"]>;
+  readonly exemplars: readonly SeriesExemplars[];
 }
 
-/** Writes all that the head holds, in the place of the last snapshot. `place` is given back by `restoreSnapshot`. */
-export function writeSnapshot(head: HeadReader, dir: string, place: object): void {
+/**
+ * Writes all that the head holds, in the place of the last snapshot, and lets the thread's other work have its turns meanwhile.
+ * `place` is given back by `restoreSnapshot`; what the head takes after the call may be there or not.
+ */
+export async function writeSnapshot(head: HeadReader, dir: string, place: object): Promise<void> {
   using writer = openBlockWriter(join(dir, snapshotName));
-  head.scan(everything, ({ labels, ...samples }) => writer.add(labels, encodeChunks(samples)));
-  const extra: SnapshotExtra = {
-    place,
-    metadata: [...head.metadata()],
-    exemplars: head.exemplars([], everything),
-  };
+  await inSlices(head.scan(everything), ({ labels, ...samples }) =>
+    writer.add(labels, encodeChunks(samples)),
+  );
+  const exemplars: SeriesExemplars[] = [];
+  await inSlices(head.scanExemplars(everything), (each) => exemplars.push(each));
+  await writer.settle();
+  const extra: SnapshotExtra = { place, metadata: [...head.metadata()], exemplars };
   // Its name says no stretch, and nobody asks for one.
   writer.finish({ startMs: 0, endMs: 0 }, extra);
+}
+
+/** Bytes of the last snapshot on disk; 0 when there is none. */
+export function snapshotSizeBytes(dir: string): number {
+  return statSync(join(dir, snapshotName), { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /**
