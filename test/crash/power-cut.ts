@@ -23,6 +23,7 @@ interface Known {
   /** Offsets of the records that are in quarantine for certain. */
   readonly quarantined: Set<number>;
   compressedCount: number;
+  reusedCount: number;
 }
 
 export interface PowerCutResult {
@@ -30,6 +31,8 @@ export interface PowerCutResult {
   readonly cutCount: number;
   readonly quarantinedCount: number;
   readonly compressedCount: number;
+  /** Segments in files that had been those of others. */
+  readonly reusedCount: number;
 }
 
 /**
@@ -51,6 +54,7 @@ export async function runPowerCuts(seed: number): Promise<PowerCutResult> {
     committed: 0,
     quarantined: new Set(),
     compressedCount: 0,
+    reusedCount: 0,
   };
   let disk = new SimulatedDisk(options);
   let nowMs = 0;
@@ -64,12 +68,13 @@ export async function runPowerCuts(seed: number): Promise<PowerCutResult> {
     disk = disk.reboot({ ...options, isTorn: random() < 0.7 });
     await check(disk, { known, clock, seed });
   }
-  const { acknowledged, quarantined, compressedCount } = known;
+  const { acknowledged, quarantined, compressedCount, reusedCount } = known;
   return {
     acknowledgedCount: acknowledged.size,
     cutCount: lives,
     quarantinedCount: quarantined.size,
     compressedCount,
+    reusedCount,
   };
 }
 
@@ -86,7 +91,8 @@ interface Life {
 /** Appends, reads and commits until the power goes (or, with a broken disk, until nothing works any more). */
 async function live(disk: SimulatedDisk, { known, clock, random, between }: Life): Promise<void> {
   const shared = createJournalShared();
-  const segmentSizeBytesMax = between(300, 6_000);
+  const isKeen = random() < 0.3;
+  const segmentSizeBytesMax = between(300, isKeen ? 2_000 : 6_000);
   const consumers = [{ name: consumer, kind: "state" }] as const;
   try {
     const writer = await openStreamWriter({
@@ -110,7 +116,9 @@ async function live(disk: SimulatedDisk, { known, clock, random, between }: Life
         known.acknowledged.set(offset, text);
       });
       await Promise.allSettled(appends);
-      if (random() < 0.3) {
+      // Else hardly a segment is passed, and its file used again.
+      if (isKeen) while (reader.read({ sizeBytesMax: 5_000 }).length > 0);
+      else if (random() < 0.3) {
         const [record] = reader.read({ sizeBytesMax: between(1, 5_000) });
         if (record !== undefined && random() < 0.3) {
           const { offset } = record.position;
@@ -122,12 +130,12 @@ async function live(disk: SimulatedDisk, { known, clock, random, between }: Life
       }
       // Often the power goes in the middle of it.
       if (random() < 0.2) await writer.compact();
-      if (random() < 0.3) {
+      if (isKeen || random() < 0.3) {
         const offset = reader.nextOffset;
         reader.commit(offset);
         known.committed = Math.max(known.committed, offset);
       }
-      if (random() < 0.1) await writer.retain();
+      if (random() < (isKeen ? 0.5 : 0.1)) await writer.retain();
     }
   } catch (error) {
     // Every synchronous operation may be the one at which the power goes or the disk fails.
@@ -143,7 +151,9 @@ async function check(
   const writer = await openStreamWriter({ dir, stream, shared, files: disk, clock, compression });
   // Every second time all is read from compressed segments.
   if (seed % 2 === 0) await writer.compact();
-  known.compressedCount += countCompressed(disk);
+  const headers = headersOn(disk);
+  known.compressedCount += headers.filter(({ isCompressed }) => isCompressed).length;
+  known.reusedCount += headers.filter(({ reusedSizeBytes }) => reusedSizeBytes > 0).length;
   const found = new Map<number, string>();
   let last = -1;
   for (const { position, payload } of readSegments({ dir, stream, files: disk })) {
@@ -187,13 +197,16 @@ async function check(
   await writer.close();
 }
 
-function countCompressed(disk: SimulatedDisk): number {
+/** What the segments say of themselves, after the journal's format.ts. */
+function headersOn(
+  disk: SimulatedDisk,
+): { readonly isCompressed: boolean; readonly reusedSizeBytes: number }[] {
   const folder = `${dir}/journal/${stream}`;
-  return disk.list(folder).filter((name) => {
-    const header = Buffer.alloc(16);
+  return disk.list(folder).map((name) => {
+    const header = Buffer.alloc(96);
     const fd = disk.openForRead(`${folder}/${name}`);
     disk.read(fd, header, 0);
     disk.close(fd);
-    return header.readUInt32LE(12) === 1;
-  }).length;
+    return { isCompressed: header.readUInt32LE(12) === 1, reusedSizeBytes: header.readUInt32LE(80) };
+  });
 }

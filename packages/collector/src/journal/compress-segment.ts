@@ -42,7 +42,7 @@ export async function compressSegment(options: CompressOptions): Promise<Compres
     if (header === undefined) return { kind: "left", reason: "damaged" };
     const fd = files.createForWrite(options.temporaryPath);
     try {
-      await files.write(fd, [encodeSegmentHeader({ ...header, isCompressed: true })], 0);
+      await files.write(fd, [encodeSegmentHeader({ ...header, isCompressed: true, reusedSizeBytes: 0 })], 0);
       const seed = recordSeed(header.journalId, baseOffset);
       const outcome = await writeBlocks(scan, { ...options, fd, seed });
       if (outcome.kind === "compressed") await files.sync(fd);

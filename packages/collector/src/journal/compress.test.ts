@@ -60,6 +60,7 @@ function expectText(record: { readonly payload: Uint8Array } | undefined, index:
 function segmentFiles(dir: string): string[] {
   const folder = join(dir, "journal", stream);
   return readdirSync(folder)
+    .filter((name) => name.endsWith(".seg"))
     .toSorted()
     .map((name) => join(folder, name));
 }

@@ -36,6 +36,7 @@ const at = {
   shard: 56,
   stream: 60,
   createdAtMs: 72,
+  reusedSize: 80,
   crc: 92,
 } as const;
 
@@ -51,6 +52,8 @@ export interface SegmentHeader {
   readonly bytesBefore: number;
   readonly createdAtMs: number;
   readonly isCompressed: boolean;
+  /** Of the file before this segment was written to it: what stands behind the records up to there belonged to another. */
+  readonly reusedSizeBytes: number;
 }
 
 export type DecodedHeader =
@@ -72,6 +75,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.writeUInt32LE(header.shard, at.shard);
   bytes.write(header.stream, at.stream, 12, "latin1");
   writeUint64(bytes, header.createdAtMs, at.createdAtMs);
+  writeUint64(bytes, header.reusedSizeBytes, at.reusedSize);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, at.crc)), at.crc);
   return bytes;
 }
@@ -97,6 +101,7 @@ export function decodeSegmentHeader(bytes: Buffer): DecodedHeader {
     bytesBefore: readUint64(bytes, at.bytesBefore),
     createdAtMs: readUint64(bytes, at.createdAtMs),
     isCompressed: (flags & compressedFlag) !== 0,
+    reusedSizeBytes: readUint64(bytes, at.reusedSize),
   };
   return { kind: "header", version, header };
 }

@@ -5,6 +5,7 @@ import type { JournalFiles } from "./files.ts";
 import { segmentPath } from "./layout.ts";
 import type { JournalMetrics } from "./metrics.ts";
 import { openSegmentScan, type SegmentScan } from "./scan.ts";
+import { isUnwritten } from "./segment-header.ts";
 
 interface TailContext {
   readonly files: JournalFiles;
@@ -53,14 +54,18 @@ export function mendTail(
     const sizeBytes = files.sizeBytes(path) ?? 0;
     return { sizeBytes, nextOffset, itemsTotal, bytesTotal, isWorthKeeping };
   }
-  const tornSizeBytes = isWorthKeeping ? fileSizeBytes - found.wholeSizeBytes : fileSizeBytes;
+  const wholeSizeBytes = isWorthKeeping ? found.wholeSizeBytes : 0;
+  const isReused = !isWorthKeeping && isUnwritten(files, { path, baseOffset });
+  // What another segment left in the file is not torn.
+  const otherSizeBytes = isReused ? fileSizeBytes : (header?.reusedSizeBytes ?? 0);
+  const tornSizeBytes = fileSizeBytes - Math.max(wholeSizeBytes, otherSizeBytes);
   if (tornSizeBytes > 0) {
     metrics?.tornTails.add({ stream });
     metrics?.tornBytes.add({ stream }, tornSizeBytes);
     log?.warn("the torn end of a segment was cut off", { path, sizeBytes: tornSizeBytes });
   }
-  if (isWorthKeeping) settle(files, path, tornSizeBytes > 0 ? found.wholeSizeBytes : undefined);
-  return { sizeBytes: found.wholeSizeBytes, nextOffset, itemsTotal, bytesTotal, isWorthKeeping };
+  if (isWorthKeeping) settle(files, path, fileSizeBytes > wholeSizeBytes ? wholeSizeBytes : undefined);
+  return { sizeBytes: wholeSizeBytes, nextOffset, itemsTotal, bytesTotal, isWorthKeeping };
 }
 
 interface Walk {

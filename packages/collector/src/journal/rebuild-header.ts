@@ -47,6 +47,7 @@ export function rebuildHeader(
     bytesBefore: 0,
     createdAtMs: 0,
     isCompressed: startsWithBlock(files, path),
+    reusedSizeBytes: 0,
   };
   const read = (offsetEnd = Number.POSITIVE_INFINITY): Walked =>
     walk(openSegmentScan({ files, path, stream, baseOffset, header: bare }), offsetEnd);

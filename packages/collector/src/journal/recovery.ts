@@ -49,7 +49,9 @@ export function recoverStream(context: RecoveryContext): RecoveredStream {
   removeTemporaries(context, folder);
   const bases = listSegments(files, dir, stream);
   // First all are looked at: a newer version is refused before anything is changed.
-  const found = bases.map((base) => readSegmentHeader(files, segmentPath(dir, stream, base)));
+  const found = bases.map((baseOffset) =>
+    readSegmentHeader(files, { path: segmentPath(dir, stream, baseOffset), baseOffset }),
+  );
   const base = readBase(context);
   // Emptied by somebody who left that file behind, the stream begins at 0 again: that is another journal.
   const isGone = bases.length === 0 && base?.offset === 0;

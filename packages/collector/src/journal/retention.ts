@@ -8,12 +8,14 @@ import type { JournalFiles } from "./files.ts";
 import { segmentPath } from "./layout.ts";
 import type { JournalMetrics } from "./metrics.ts";
 import type { SegmentEntry } from "./recovery.ts";
+import { createSpareFiles, type SpareFiles } from "./spare-files.ts";
 
 export interface RetentionSettings {
   readonly files: JournalFiles;
   readonly dir: string;
   readonly stream: Stream;
   readonly sizeBytesMax: number;
+  readonly segmentSizeBytesMax: number;
   /** Count from the beginning, before they have a cursor. */
   readonly consumers: readonly Consumer[];
   /** Of the stream, and the synced size of the segment being written; 0 when there is none yet. */
@@ -32,9 +34,12 @@ export interface SealedSegment extends SegmentEntry {
 
 /** The sealed segments of a stream and the rule by which they go. */
 export interface Retention {
+  /** With the files that are kept to be written over. */
   readonly sizeBytes: number;
   seal(segment: SealedSegment): void;
-  /** Deletes what every consumer has passed. Resolves when the files are gone. */
+  /** A file for the segment of this path that need not be created; see SpareFiles. */
+  takeSpare(path: string): ReturnType<SpareFiles["take"]>;
+  /** Deletes what every consumer has passed. Resolves when the names are gone. */
   release(): Promise<void>;
   /** Whether `sizeBytes` more fit the budget, after dropping what only lagging exporters still want. */
   makeRoom(sizeBytes: number): boolean;
@@ -51,6 +56,10 @@ export interface Retention {
   replaced(segment: SealedSegment, sizeBytes: number): void;
   /** The segment stays as it is. */
   leave(segment: SealedSegment): void;
+  /** Gives the spare files back to the disk, which is full or fails. */
+  giveBack(): void;
+  /** The same for good. */
+  close(): Promise<void>;
 }
 
 interface ConsumerCursor {
@@ -82,6 +91,27 @@ export function createRetention(settings: RetentionSettings): Retention {
   /** What could go, and when that was last looked at. */
   let droppableSizeBytes = 0;
   let measuredAtMs = Number.NEGATIVE_INFINITY;
+
+  const remove = async (path: string, isUnread: boolean): Promise<void> => {
+    try {
+      await files.removeLater(path, isUnread);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      metrics?.failures.add({ stream, operation: "remove" });
+      log?.error("a segment that nobody needs could not be deleted", { path, error });
+    }
+  };
+
+  const spares = createSpareFiles({
+    files,
+    segmentSizeBytesMax: settings.segmentSizeBytesMax,
+    remove: (path) => remove(path, true),
+    onFailure(error) {
+      metrics?.failures.add({ stream, operation: "reuse" });
+      log?.warn("the file of a segment could not be used again", { stream, error });
+    },
+    clock,
+  });
 
   const readCursors = (): ConsumerCursor[] => {
     const consumers = new Map(settings.consumers.map((consumer) => [consumer.name, consumer]));
@@ -126,19 +156,14 @@ export function createRetention(settings: RetentionSettings): Retention {
   };
 
   /** `isUnread`: every consumer has passed it. */
-  const drop = async (isUnread: boolean): Promise<void> => {
+  const drop = (isUnread: boolean): Promise<void> => {
     const { segment, sizeBytes: droppedSizeBytes } = kept.shift()!;
     sizeBytes -= droppedSizeBytes;
     drainRate.freed(droppedSizeBytes);
     measuredAtMs = Number.NEGATIVE_INFINITY;
     const path = segmentPath(dir, stream, segment.baseOffset);
-    try {
-      await files.removeLater(path, isUnread);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      metrics?.failures.add({ stream, operation: "remove" });
-      log?.error("a segment that nobody needs could not be deleted", { path, error });
-    }
+    const reused = isUnread ? spares.put(path, droppedSizeBytes) : undefined;
+    return reused ?? remove(path, isUnread);
   };
 
   const releaseNow = (cursors: readonly ConsumerCursor[]): Promise<void>[] => {
@@ -193,13 +218,28 @@ export function createRetention(settings: RetentionSettings): Retention {
     }
   };
 
+  const makeRoomBesideSpares = (neededSizeBytes: number): boolean => {
+    const fits = (): boolean => sizeBytes + neededSizeBytes <= sizeBytesMax;
+    if (fits()) return true;
+    const nowMs = clock.nowMs();
+    if (nowMs - lookedAtMs < lookIntervalMs) return false;
+    lookedAtMs = nowMs;
+    const cursors = look();
+    if (cursors === undefined) return false;
+    void Promise.all(releaseNow(cursors));
+    while (!fits()) if (!evictOldest(cursors)) return false;
+    lookedAtMs = Number.NEGATIVE_INFINITY;
+    return true;
+  };
+
   const findKept = (segment: SealedSegment): Kept | undefined =>
     kept.find((candidate) => candidate.segment === segment);
 
   return {
     get sizeBytes() {
-      return sizeBytes;
+      return sizeBytes + spares.sizeBytes;
     },
+    takeSpare: (path) => spares.take(path),
     seal(segment) {
       const { sizeBytes: sealedSizeBytes, isCompressed } = segment;
       kept.push({ segment, sealedAtMs: clock.nowMs(), sizeBytes: sealedSizeBytes, isDue: !isCompressed });
@@ -207,22 +247,13 @@ export function createRetention(settings: RetentionSettings): Retention {
     },
     async release() {
       const removals = releaseNow(look() ?? []);
+      spares.shrink(Number.POSITIVE_INFINITY);
       observeLags();
       await Promise.all(removals);
     },
     makeRoom(neededSizeBytes) {
-      if (sizeBytes + neededSizeBytes <= sizeBytesMax) return true;
-      const nowMs = clock.nowMs();
-      if (nowMs - lookedAtMs < lookIntervalMs) return false;
-      lookedAtMs = nowMs;
-      const cursors = look();
-      if (cursors === undefined) return false;
-      void Promise.all(releaseNow(cursors));
-      for (;;) {
-        if (sizeBytes + neededSizeBytes <= sizeBytesMax) break;
-        if (!evictOldest(cursors)) return false;
-      }
-      lookedAtMs = Number.NEGATIVE_INFINITY;
+      if (!makeRoomBesideSpares(neededSizeBytes)) return false;
+      spares.shrink(sizeBytesMax - sizeBytes - neededSizeBytes);
       return true;
     },
     hasRoom(neededSizeBytes) {
@@ -262,5 +293,7 @@ export function createRetention(settings: RetentionSettings): Retention {
       const entry = findKept(segment);
       if (entry !== undefined) entry.isDue = false;
     },
+    giveBack: () => spares.shrink(0),
+    close: () => spares.close(),
   };
 }

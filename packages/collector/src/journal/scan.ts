@@ -86,7 +86,7 @@ export function openSegmentScan(settings: ScanSettings): SegmentScan {
   const fd = files.openForRead(path);
   let header: SegmentHeader | undefined;
   try {
-    header = settings.header ?? readOpenHeader(files, fd, path)?.header;
+    header = settings.header ?? readOpenHeader(files, fd, settings)?.header;
   } catch (error) {
     files.close(fd);
     throw error;

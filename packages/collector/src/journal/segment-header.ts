@@ -12,11 +12,27 @@ export interface FoundHeader {
   readonly header: SegmentHeader;
 }
 
+/** The file of a segment, whose name says the base offset. */
+export interface SegmentFile {
+  readonly path: string;
+  readonly baseOffset: number;
+}
+
 /**
- * The header of an open segment; undefined when it is torn or damaged.
+ * The header of an open segment; undefined when it is torn or damaged, or that of another segment: then the file is used again, and
+ * nothing was written to it yet.
  * @throws CollectorError QUARTET_JOURNAL_VERSION when a newer version wrote it.
  */
-export function readOpenHeader(files: JournalFiles, fd: number, path: string): FoundHeader | undefined {
+export function readOpenHeader(
+  files: JournalFiles,
+  fd: number,
+  { path, baseOffset }: SegmentFile,
+): FoundHeader | undefined {
+  const found = readAnyHeader(files, fd, path);
+  return found?.header.baseOffset === baseOffset ? found : undefined;
+}
+
+function readAnyHeader(files: JournalFiles, fd: number, path: string): FoundHeader | undefined {
   const bytes = Buffer.alloc(segmentHeaderSizeBytes);
   const decoded = decodeSegmentHeader(bytes.subarray(0, files.read(fd, bytes, 0)));
   switch (decoded.kind) {
@@ -33,10 +49,21 @@ export function readOpenHeader(files: JournalFiles, fd: number, path: string): F
 }
 
 /** As `readOpenHeader`, of a segment that nobody has opened yet. */
-export function readSegmentHeader(files: JournalFiles, path: string): FoundHeader | undefined {
+export function readSegmentHeader(files: JournalFiles, file: SegmentFile): FoundHeader | undefined {
+  const fd = files.openForRead(file.path);
+  try {
+    return readOpenHeader(files, fd, file);
+  } finally {
+    files.close(fd);
+  }
+}
+
+/** Whether the file still begins as another segment did, whose file it was. */
+export function isUnwritten(files: JournalFiles, { path, baseOffset }: SegmentFile): boolean {
   const fd = files.openForRead(path);
   try {
-    return readOpenHeader(files, fd, path);
+    const found = readAnyHeader(files, fd, path);
+    return found !== undefined && found.header.baseOffset !== baseOffset;
   } finally {
     files.close(fd);
   }

@@ -14,20 +14,13 @@ import { encodeSegmentHeader, recordHeaderSizeBytes, recordSeed, segmentHeaderSi
 import { encodeGroup, isWritable, measureGroup, sumGroup, withAddress, type Waiting } from "./group.ts";
 import { segmentPath, streamFolder } from "./layout.ts";
 import { journalMetrics, type JournalMetrics } from "./metrics.ts";
+import { closeSegment, sizeOnDisk, type OpenSegment } from "./open-segment.ts";
 import { recoverStream, type RecoveredStream } from "./recovery.ts";
 import { full, tooLarge, unavailable } from "./refusals.ts";
 import { createRetention, type Retention } from "./retention.ts";
 import { claimStream, type EndPublisher } from "./shared.ts";
 import { warnOfUnnamedConsumers } from "./unnamed-consumers.ts";
 import type { SegmentStreamWriter, StreamWriterOptions } from "./writer-options.ts";
-
-interface OpenSegment {
-  readonly fd: number;
-  readonly baseOffset: number;
-  readonly itemsBefore: number;
-  /** Synced bytes; what may lie behind them does not count. */
-  byteEnd: number;
-}
 
 const mebibyte = 1024 * 1024;
 /** What waits for its sync lies in memory. */
@@ -103,7 +96,8 @@ class Writer implements SegmentStreamWriter {
     this.#segmentSizeBytesMax = Math.min(segmentSizeBytesMax, Math.max(64 * 1024, sizeBytesMax / 8));
     const metrics = this.#metrics;
     const common = { files, dir, stream, clock, log, metrics };
-    this.#retention = createRetention({ ...common, sizeBytesMax, consumers, end: () => this.#end() });
+    const segmentSizes = { sizeBytesMax, segmentSizeBytesMax: this.#segmentSizeBytesMax };
+    this.#retention = createRetention({ ...common, ...segmentSizes, consumers, end: () => this.#end() });
     const { shared, compression = compressionDefault } = options;
     this.#compactor = createCompactor({ ...common, shared, retention: this.#retention, compression });
     const recovered = recoverStream(common);
@@ -144,9 +138,7 @@ class Writer implements SegmentStreamWriter {
 
   refusal(sizeBytes: number): CollectorError | undefined {
     if (this.#closing !== undefined || this.#clock.nowMs() < this.#brokenUntilMs) return this.#unavailable();
-    const writtenSizeBytes = this.#segment?.byteEnd ?? 0;
-    const neededSizeBytes =
-      writtenSizeBytes + this.#waitingSizeBytes + segmentHeaderSizeBytes + recordHeaderSizeBytes + sizeBytes;
+    const neededSizeBytes = this.#neededSizeBytes(sizeBytes);
     return this.#retention.hasRoom(neededSizeBytes) ? undefined : this.#full(neededSizeBytes);
   }
 
@@ -167,8 +159,9 @@ class Writer implements SegmentStreamWriter {
     this.#cancelTimer();
     await this.#compactor.close();
     await this.#running;
-    if (this.#segment !== undefined) this.#closeFile(this.#segment);
+    if (this.#segment !== undefined) this.#closeSegment(this.#segment);
     this.#segment = undefined;
+    await this.#retention.close();
     this.#removeGauges();
     this.#publisher.release();
   }
@@ -180,7 +173,7 @@ class Writer implements SegmentStreamWriter {
       if (next === undefined && !segment.isCompressed) {
         const { baseOffset, itemsBefore, sizeBytes: byteEnd } = segment;
         const fd = this.#files.openForWrite(segmentPath(this.#dir, this.#stream, baseOffset));
-        this.#segment = { fd, baseOffset, itemsBefore, byteEnd };
+        this.#segment = { fd, baseOffset, itemsBefore, byteEnd, reusedSizeBytes: 0 };
         return;
       }
       const end = { offsetEnd: next?.baseOffset ?? nextOffset, itemsEnd: next?.itemsBefore ?? itemsTotal };
@@ -194,7 +187,14 @@ class Writer implements SegmentStreamWriter {
   }
 
   #diskSizeBytes(): number {
-    return this.#retention.sizeBytes + (this.#segment?.byteEnd ?? 0);
+    return this.#retention.sizeBytes + sizeOnDisk(this.#segment);
+  }
+
+  /** What the segment being written will take when a record of this payload is in it, at most. */
+  #neededSizeBytes(payloadSizeBytes: number): number {
+    const waitingSizeBytes =
+      this.#waitingSizeBytes + segmentHeaderSizeBytes + recordHeaderSizeBytes + payloadSizeBytes;
+    return sizeOnDisk(this.#segment, (this.#segment?.byteEnd ?? 0) + waitingSizeBytes);
   }
 
   #refusal(payloadSizeBytes: number): CollectorError | undefined {
@@ -214,7 +214,7 @@ class Writer implements SegmentStreamWriter {
         retryAfterMs: 1_000,
       });
     }
-    const neededSizeBytes = (this.#segment?.byteEnd ?? 0) + this.#waitingSizeBytes + sizeBytes;
+    const neededSizeBytes = this.#neededSizeBytes(payloadSizeBytes);
     if (!this.#makeRoom(neededSizeBytes)) {
       this.#metrics?.refusedRecords.add({ stream, reason: "full" });
       return this.#full(neededSizeBytes);
@@ -275,6 +275,7 @@ class Writer implements SegmentStreamWriter {
       }
     }
     this.#brokenUntilMs = this.#clock.nowMs() + recoveryIntervalMs;
+    this.#retention.giveBack();
     for (const waiting of group) {
       this.#waitingSizeBytes -= recordHeaderSizeBytes + waiting.payloadSizeBytes;
       this.#metrics?.refusedRecords.add({ stream: this.#stream, reason: "unavailable" });
@@ -291,7 +292,7 @@ class Writer implements SegmentStreamWriter {
     const segment = (this.#segment ??= this.#createSegment());
     const seed = recordSeed(this.#journalId, segment.baseOffset);
     const buffers = encodeGroup(group, { firstOffset: this.#nextOffset, seed });
-    if (isNew) buffers.unshift(this.#segmentHeader(segment.baseOffset));
+    if (isNew) buffers.unshift(this.#segmentHeader(segment));
     const start = segment.byteEnd;
     await this.#files.write(segment.fd, buffers, start);
     await this.#files.sync(segment.fd);
@@ -320,11 +321,14 @@ class Writer implements SegmentStreamWriter {
 
   #createSegment(): OpenSegment {
     const baseOffset = this.#nextOffset;
-    const fd = this.#files.createForWrite(segmentPath(this.#dir, this.#stream, baseOffset));
-    return { fd, baseOffset, itemsBefore: this.#itemsTotal, byteEnd: 0 };
+    const path = segmentPath(this.#dir, this.#stream, baseOffset);
+    const spare = this.#retention.takeSpare(path);
+    const fd = spare?.fd ?? this.#files.createForWrite(path);
+    const reusedSizeBytes = spare?.sizeBytes ?? 0;
+    return { fd, baseOffset, itemsBefore: this.#itemsTotal, byteEnd: 0, reusedSizeBytes };
   }
 
-  #segmentHeader(baseOffset: number): Buffer {
+  #segmentHeader({ baseOffset, reusedSizeBytes }: OpenSegment): Buffer {
     return encodeSegmentHeader({
       journalId: this.#journalId,
       stream: this.#stream,
@@ -334,6 +338,7 @@ class Writer implements SegmentStreamWriter {
       bytesBefore: this.#bytesTotal,
       createdAtMs: this.#clock.nowMs(),
       isCompressed: false,
+      reusedSizeBytes,
     });
   }
 
@@ -341,12 +346,12 @@ class Writer implements SegmentStreamWriter {
     const segment = this.#segment;
     if (segment === undefined) return;
     this.#segment = undefined;
-    this.#closeFile(segment);
+    this.#closeSegment(segment);
     this.#seal(segment);
     void this.retain();
   }
 
-  /** Leaves a file that could not be written or synced; its synced records stay, the rest is cut off as far as the disk lets us. */
+  /** Leaves a file that could not be written or synced; its synced records stay. */
   #abandonSegment(): void {
     const segment = this.#segment;
     if (segment === undefined) return;
@@ -355,13 +360,14 @@ class Writer implements SegmentStreamWriter {
     try {
       // The next segment gets this one's name if nothing of it counts.
       if (isEmpty) this.#files.remove(segmentPath(this.#dir, this.#stream, segment.baseOffset));
-      else this.#files.truncate(segment.fd, segment.byteEnd);
     } catch (error) {
-      // Readers stop at the next segment's base anyway.
-      this.#metrics?.failures.add({ stream: this.#stream, operation: "truncate" });
-      this.#log?.warn("the unsynced end of a segment could not be cut off", { stream: this.#stream, error });
+      this.#metrics?.failures.add({ stream: this.#stream, operation: "remove" });
+      this.#log?.warn("a segment of which nothing counts could not be removed", {
+        stream: this.#stream,
+        error,
+      });
     }
-    this.#closeFile(segment);
+    this.#closeSegment(segment, !isEmpty);
     if (!isEmpty) this.#seal(segment);
   }
 
@@ -370,14 +376,9 @@ class Writer implements SegmentStreamWriter {
     this.#retention.seal({ baseOffset, itemsBefore, sizeBytes, isCompressed: false, ...end });
   }
 
-  #closeFile(segment: OpenSegment): void {
-    try {
-      this.#files.close(segment.fd);
-    } catch (error) {
-      // Everything that counts in it is synced.
-      this.#metrics?.failures.add({ stream: this.#stream, operation: "close" });
-      this.#log?.warn("a segment could not be closed", { stream: this.#stream, error });
-    }
+  #closeSegment(segment: OpenSegment, hasRest?: boolean): void {
+    const context = { files: this.#files, stream: this.#stream, log: this.#log, metrics: this.#metrics };
+    closeSegment(context, segment, hasRest);
   }
 
   #publish(): void {
