@@ -2,14 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { holdJournal } from "../../packages/collector/src/journal/index.ts";
-import { freePort, openTempDir, until } from "../support/index.ts";
+import { freePort, isLong, openTempDir, until } from "../support/index.ts";
 import { callsKey, countCalls, journaledSpans } from "../scenario/journal-spans.ts";
 import { startCollector, type StartedCollector } from "../scenario/quartet.ts";
 import { newTraceId, sendSpans, type SpanSettings } from "../scenario/spans.ts";
 import { startFarEnd, type FarEnd } from "./far-end.ts";
 import { createRandom } from "./simulated-disk.ts";
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const killCount = isLong ? 200 : 25;
 const senderCount = 4;
 const spansPerTrace = 5;

@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import { describeWithParts, startPrometheus } from "../parts/index.ts";
 import { ranges, startTarget } from "../scenario/scrape-target.ts";
 import { startCollector, type StartedCollector } from "../scenario/quartet.ts";
-import { freePort, openTempDir, until } from "../support/index.ts";
+import { freePort, isLong, openTempDir, until } from "../support/index.ts";
 
-const killCount = process.env["QUARTET_TEST_LENGTH"] === "long" ? 20 : 3;
+const killCount = isLong ? 20 : 3;
 
 describeWithParts("Prometheus' remote write across kill -9", ["prometheus"], () => {
   test(

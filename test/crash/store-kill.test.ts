@@ -5,9 +5,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
-import { openTempDir } from "../support/index.ts";
+import { isLong, openTempDir } from "../support/index.ts";
 
-const kills = process.env["QUARTET_TEST_LENGTH"] === "long" ? 200 : 12;
+const kills = isLong ? 200 : 12;
 const minutesPerLife = 600;
 const writerScript = join(import.meta.dirname, "store-writer.ts");
 

@@ -6,8 +6,8 @@ import { randomExpression } from "./expression.ts";
 import { knownReason } from "./known-differences.ts";
 import { createRandom, type Random } from "./random.ts";
 import { randomSeries } from "./series.ts";
+import { isLong } from "../support/index.ts";
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const queryCount = Number(process.env["QUARTET_DIFFERENTIAL_QUERIES"] ?? (isLong ? 50_000 : 2_000));
 /** Another seed asks other questions; a failure prints its own. */
 const seed = Number(process.env["QUARTET_DIFFERENTIAL_SEED"] ?? 1);

@@ -6,12 +6,12 @@ import { readSegments } from "../../packages/collector/src/journal/index.ts";
 import type { KindAnswer, KindBackend } from "../contract/export/kind.ts";
 import { elasticsearchKind } from "../contract/export/elasticsearch/kind.ts";
 import { otlpGrpcKind, otlpHttpKind } from "../contract/export/otlp-kinds.ts";
-import { freePort, openTempDir, until } from "../support/index.ts";
+import { freePort, isLong, openTempDir, until } from "../support/index.ts";
 import { untilConserved, type ExportedSignal } from "./conservation.ts";
 import { startCollector, type StartedCollector } from "./quartet.ts";
 import { startTraceLoad } from "./trace-load.ts";
 
-const killCount = process.env["QUARTET_TEST_LENGTH"] === "long" ? 50 : 6;
+const killCount = isLong ? 50 : 6;
 
 const exported: readonly ExportedSignal[] = [
   { exporter: "http", signal: "traces", stream: "spans" },

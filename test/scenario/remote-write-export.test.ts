@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { describeWithParts, startPrometheus, type StartedPrometheus } from "../parts/index.ts";
-import { freePort, openTempDir, until } from "../support/index.ts";
+import { freePort, isLong, openTempDir, until } from "../support/index.ts";
 import { startLoad } from "./metric-load.ts";
 import { getJson, queryVector, startCollector, type StartedCollector } from "./quartet.ts";
 
-const downMs = process.env["QUARTET_TEST_LENGTH"] === "long" ? 60_000 : 15_000;
+const downMs = isLong ? 60_000 : 15_000;
 
 interface Series {
   readonly metric: Readonly<Record<string, string>>;

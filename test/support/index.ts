@@ -1,3 +1,4 @@
+export { isLong } from "./length.ts";
 export { freePort } from "./ports.ts";
 export { runProcess, startProcess } from "./process.ts";
 export type { ProcessExit, ProcessSettings, Ready, StartedProcess, StopSettings } from "./process.ts";

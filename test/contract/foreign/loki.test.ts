@@ -10,6 +10,7 @@ import {
   parseStreamLabels,
 } from "../../../packages/collector/src/receive/index.ts";
 import { mutations } from "../otlp/arbitrary.ts";
+import { isLong } from "../../support/index.ts";
 
 // logproto.PushRequest of Grafana Loki.
 const source = `
@@ -23,7 +24,6 @@ message Timestamp { int64 seconds = 1; int32 nanos = 2; }
 const message = protobuf.parse(source, { keepCase: true }).root.lookupType("PushRequest");
 const encode = (request: object) => message.encode(message.fromObject(request)).finish();
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const numRuns = isLong ? 200_000 : 500;
 /** Of 20 mutations each, in either form: 100,000 cases, or ten million. */
 const mutatedRuns = isLong ? 250_000 : 2_500;

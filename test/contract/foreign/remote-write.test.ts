@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { hasCode, type SeriesWrite } from "../../../packages/collector/src/model/index.ts";
 import { decodeRemoteWrite, type RemoteWriteVersion } from "../../../packages/collector/src/otlp/index.ts";
 import { mutations } from "../otlp/arbitrary.ts";
+import { isLong } from "../../support/index.ts";
 
 protobuf.util.Long = Long;
 protobuf.configure();
@@ -49,7 +50,6 @@ const encode = (version: RemoteWriteVersion, request: object): Uint8Array =>
 const decode = (version: RemoteWriteVersion, bytes: Uint8Array, partsMax = 1_000_000) =>
   decodeRemoteWrite(bytes, { version, partsMax });
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const numRuns = isLong ? 200_000 : 500;
 /** Of 20 mutations each, of either version: 100,000 cases, or ten million. */
 const mutatedRuns = isLong ? 250_000 : 2_500;

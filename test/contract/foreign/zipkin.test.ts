@@ -4,8 +4,8 @@ import { hasCode } from "../../../packages/collector/src/model/index.ts";
 import { decodeRequest, encodeRequest } from "../../../packages/collector/src/otlp/index.ts";
 import { buildTracesRequest } from "../../../packages/collector/src/receive/index.ts";
 import { mutations } from "../otlp/arbitrary.ts";
+import { isLong } from "../../support/index.ts";
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const numRuns = isLong ? 200_000 : 500;
 /** Of 20 mutations each: 100,000 cases, or ten million. */
 const mutatedRuns = isLong ? 500_000 : 5_000;

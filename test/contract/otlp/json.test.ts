@@ -5,8 +5,8 @@ import { hasCode } from "../../../packages/collector/src/model/index.ts";
 import { decodeRequest, inspectRequest, transcodeJson } from "../../../packages/collector/src/otlp/index.ts";
 import { mutations, requests } from "./arbitrary.ts";
 import { oracleDecode, oracleEncode, requestTypes } from "./schema.ts";
+import { isLong } from "../../support/index.ts";
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const signals = ["spans", "logs", "metrics"] as const;
 
 /** OTLP/JSON of what protobufjs read; doubles that JSON has no numbers for are strings. */

@@ -9,8 +9,9 @@ import {
 } from "../../../packages/collector/src/otlp/index.ts";
 import { seriesWrite } from "./series-arbitrary.ts";
 import { oracleView, oracleViewV1, readWithOracle, readWithOracleV1 } from "./series-schema.ts";
+import { isLong } from "../../support/index.ts";
 
-const numRuns = process.env["QUARTET_TEST_LENGTH"] === "long" ? 100_000 : 500;
+const numRuns = isLong ? 100_000 : 500;
 const records = fc.array(fc.array(seriesWrite, { maxLength: 3 }), { maxLength: 4 });
 const name = fc.constantFrom("", "a", "cluster", "z");
 const external = fc.uniqueArray(name, { maxLength: 2 }).map((names): Labels => {

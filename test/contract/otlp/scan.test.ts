@@ -15,8 +15,8 @@ import { mutations, requests } from "./arbitrary.ts";
 import { isReadDifferently } from "./laxity.ts";
 import { oddChoices, writeOddly } from "./odd-writing.ts";
 import { oracleDecode, oracleEncode, requestTypes, type Signal } from "./schema.ts";
+import { isLong } from "../../support/index.ts";
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const signals = ["spans", "logs", "metrics"] as const;
 
 /** The parts of OTLP/JSON that the scanners hand out. */

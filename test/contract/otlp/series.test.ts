@@ -3,8 +3,9 @@ import { expect, test } from "vitest";
 import { decodeSeriesBatch, encodeSeriesBatch } from "../../../packages/collector/src/otlp/index.ts";
 import { seriesWrite } from "./series-arbitrary.ts";
 import { oracleView, readWithOracle } from "./series-schema.ts";
+import { isLong } from "../../support/index.ts";
 
-const numRuns = process.env["QUARTET_TEST_LENGTH"] === "long" ? 200_000 : 500;
+const numRuns = isLong ? 200_000 : 500;
 
 test("any series batch comes back as it was written", () => {
   fc.assert(

@@ -15,8 +15,8 @@ import { isReadDifferently } from "../otlp/laxity.ts";
 import { oddChoices, writeOddly } from "../otlp/odd-writing.ts";
 import { oracleDecode, oracleEncode, requestTypes, type Signal } from "../otlp/schema.ts";
 import { countOf, processPlainly } from "./plain-process.ts";
+import { isLong } from "../../support/index.ts";
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const signals = ["spans", "logs", "metrics"] as const;
 type Plain = Record<string, unknown>;
 

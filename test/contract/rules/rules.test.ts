@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createRandom } from "../../differential/random.ts";
 import { describeWithParts } from "../../parts/index.ts";
-import { openTempDir } from "../../support/index.ts";
+import { isLong, openTempDir } from "../../support/index.ts";
 import { generateRules, generateTests, type TestDocument } from "./generate.ts";
 import { askPromtool, askQuartet } from "./rule-tests.ts";
 
 const seed = Number(process.env["QUARTET_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-const fileCount = process.env["QUARTET_TEST_LENGTH"] === "long" ? 1_000 : 25;
+const fileCount = isLong ? 1_000 : 25;
 
 /** A text of ours as the fields of a test: `{__name__="m", job="a"} 3`. */
 function sampleOf(text: string): object {

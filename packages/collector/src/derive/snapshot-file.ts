@@ -1,6 +1,6 @@
 import { open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { deserialize, serialize } from "node:v8";
+import { DefaultSerializer, deserialize } from "node:v8";
 import { crc32 } from "node:zlib";
 import { CollectorError } from "../model/index.ts";
 
@@ -11,13 +11,17 @@ const headBytes = 20;
 
 /** A snapshot as bytes; a copy, so that the state may go on changing. */
 export function encodeSnapshot(state: unknown): Uint8Array {
-  const body = serialize(state);
-  const head = Buffer.alloc(headBytes);
-  head.write(magic, "latin1");
-  head.writeUInt32LE(version, 8);
-  head.writeUInt32LE(crc32(body), 12);
-  head.writeUInt32LE(body.length, 16);
-  return Buffer.concat([head, body]);
+  const serializer = new DefaultSerializer();
+  serializer.writeRawBytes(Buffer.alloc(headBytes));
+  serializer.writeHeader();
+  serializer.writeValue(state);
+  const bytes = serializer.releaseBuffer();
+  const body = bytes.subarray(headBytes);
+  bytes.write(magic, "latin1");
+  bytes.writeUInt32LE(version, 8);
+  bytes.writeUInt32LE(crc32(body), 12);
+  bytes.writeUInt32LE(body.length, 16);
+  return bytes;
 }
 
 /** Puts a snapshot in the place of the last one: whole and synced, or not at all. */

@@ -14,7 +14,7 @@ import {
 } from "../model/index.ts";
 import { createCatalogueReader } from "./catalogue-reader.ts";
 import type { CatalogueSeries } from "./catalogue-writer.ts";
-import { FloatPool, SampleColumns } from "./chunk/index.ts";
+import { FloatPool, inPlace, SampleColumns } from "./chunk/index.ts";
 import { blockStartMs, lowerBound, nextBlock, sampleCount, timesStart, valuesStart } from "./columns.ts";
 import { readExemplars } from "./exemplars.ts";
 import { readHistogram } from "./histograms.ts";
@@ -40,7 +40,10 @@ const isExemplars = (format: number) => format === formatExemplars;
 
 export interface HeadReader extends Queryable {
   statistics(): HeadStatistics;
-  /** Every series with a sample inside the range, one after another: together they may be too much. */
+  /**
+   * Every series with a sample inside the range, one after another: together they may be too much. The arrays are those of the
+   * reader, which its next read of any kind overwrites.
+   */
   scan(range: TimeRange): Iterable<SeriesSamples>;
   /** The same for exemplars. */
   scanExemplars(range: TimeRange): Iterable<SeriesExemplars>;
@@ -144,7 +147,7 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
     { slot, generation, labels }: CatalogueSeries,
     range: TimeRange,
     { hasStarts = false, isNewestOnly = false }: SelectOptions,
-    pool: FloatPool,
+    pool: Pick<FloatPool, "copy">,
   ): SeriesSamples | undefined {
     const columns = hasStarts ? withStarts : plain;
     const read = readGuarded(views, slot, generation, (isCurrent) => {
@@ -213,9 +216,8 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
       return found;
     },
     *scan(range) {
-      const pool = new FloatPool();
       for (const series of catalogue.refresh().index.match([])) {
-        const samples = readSamples(series, range, { hasStarts: true }, pool);
+        const samples = readSamples(series, range, { hasStarts: true }, inPlace);
         if (samples !== undefined) yield samples;
       }
     },

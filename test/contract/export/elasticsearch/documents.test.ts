@@ -4,8 +4,8 @@ import { createBulkEncoder } from "../../../../packages/collector/src/export/ela
 import { mutations, requests } from "../../otlp/arbitrary.ts";
 import { oracleEncode, requestTypes } from "../../otlp/schema.ts";
 import { plainDocuments, receivedAtMs, stringify } from "./oracle.ts";
+import { isLong } from "../../../support/index.ts";
 
-const isLong = process.env["QUARTET_TEST_LENGTH"] === "long";
 const numRuns = isLong ? 200_000 : 1_000;
 
 const encode = createBulkEncoder({

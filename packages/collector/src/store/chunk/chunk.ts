@@ -57,6 +57,9 @@ export class FloatPool {
   }
 }
 
+/** Stands for a pool where nothing need be copied. */
+export const inPlace: Pick<FloatPool, "copy"> = { copy: (column) => column };
+
 const shortLength = 8;
 const longLength = 1_024;
 const pooledLength = 16_384;
@@ -107,8 +110,8 @@ export class SampleColumns {
     if (this.histograms !== undefined) this.histograms.length = this.length;
   }
 
-  /** The samples in arrays of their own. */
-  copy(pool: FloatPool): Omit<SeriesSamples, "labels"> {
+  /** The samples in arrays of their own; with `inPlace` in these, which the next read overwrites. */
+  copy(pool: Pick<FloatPool, "copy">): Omit<SeriesSamples, "labels"> {
     const { length, histograms } = this;
     const timestampsMs = pool.copy(this.timestampsMs.subarray(0, length));
     const values = pool.copy(this.values.subarray(0, length));

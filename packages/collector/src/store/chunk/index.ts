@@ -1,2 +1,2 @@
 export { ChunkReader, ChunkWriter, damaged } from "./chunk-bytes.ts";
-export { decodeChunk, encodeChunks, FloatPool, SampleColumns, type EncodedChunk } from "./chunk.ts";
+export { decodeChunk, encodeChunks, FloatPool, inPlace, SampleColumns, type EncodedChunk } from "./chunk.ts";
