@@ -61,6 +61,16 @@ export interface Remote {
   call<T>(method: string, params?: unknown, options?: CallOptions): Promise<T>;
 }
 
+/** What a handler gives when the memory of its result is to move to the caller, not to be copied. */
+export class Moved {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+
+  /** `bytes`: nobody else needs what they lie in. */
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.bytes = bytes;
+  }
+}
+
 /** Answers calls that come in on a port. Each handler gets the parameters and a cheap test of cancellation. */
 export function serveCalls(port: MessagePort, handlers: Readonly<Record<string, Handler>>): void {
   const answer = async ({ id, method, params, cancelled }: Call): Promise<void> => {
@@ -68,8 +78,9 @@ export function serveCalls(port: MessagePort, handlers: Readonly<Record<string, 
     try {
       const handler = handlers[method];
       if (handler === undefined) throw new Error(`this thread has no method ${method}`);
-      const value = await handler(params as never, () => Atomics.load(flag, 0) === 1);
-      port.postMessage({ id, kind: "value", value } satisfies Reply);
+      const result = await handler(params as never, () => Atomics.load(flag, 0) === 1);
+      const [value, moving] = result instanceof Moved ? [result.bytes, [result.bytes.buffer]] : [result, []];
+      port.postMessage({ id, kind: "value", value } satisfies Reply, moving);
     } catch (error) {
       const { code, retryAfterMs } = error instanceof CollectorError ? error : {};
       const message = error instanceof Error ? error.message : String(error);

@@ -1,10 +1,20 @@
 import { parentPort } from "node:worker_threads";
+import { freeMemory } from "./model/index.ts";
 import { transcodeJson, type OtlpSignal } from "./otlp/index.ts";
-import { serveCalls } from "./thread.ts";
+import { Moved, serveCalls } from "./thread.ts";
 
 serveCalls(parentPort!, {
-  transcode({ signal, json }: { readonly signal: OtlpSignal; readonly json: Uint8Array }): Uint8Array {
-    // A memory of its own: the whole of what the bytes lie in is copied on their way back.
-    return new Uint8Array(transcodeJson(signal, json));
+  transcode({
+    signal,
+    json,
+  }: {
+    readonly signal: OtlpSignal;
+    readonly json: Uint8Array<ArrayBuffer>;
+  }): Moved {
+    try {
+      return new Moved(transcodeJson(signal, json));
+    } finally {
+      freeMemory(json);
+    }
   },
 });

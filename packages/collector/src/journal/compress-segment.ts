@@ -31,7 +31,7 @@ const compress = promisify(zstdCompress);
 const blockSizeBytes = 256 * 1024;
 const shareMax = 0.9;
 /** Level 3 is zstd's own default: OTLP shrinks to about a tenth, at several hundred MB/s. */
-const settings = { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 } };
+const params = { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 };
 
 /** Writes a compressed copy of a sealed segment. Reading, compressing and writing are done beside the event loop. */
 export async function compressSegment(options: CompressOptions): Promise<CompressOutcome> {
@@ -84,7 +84,8 @@ async function writeBlocks(
         return { kind: "compressed", sizeBytes: end };
       }
       const plainSizeBytes = block.bytes.length;
-      const frame = await compress(block.bytes, settings);
+      // Not knowing the size, zstd would take memory for a window of 2 MiB.
+      const frame = await compress(block.bytes, { params, pledgedSrcSize: plainSizeBytes });
       const place = { plainPosition, offset, itemsBefore, bytesBefore };
       const head = encodeBlockHeader({ ...place, sizeBytes: frame.length, plainSizeBytes }, seed);
       await files.write(fd, [head, frame], end);

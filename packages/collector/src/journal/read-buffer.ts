@@ -1,7 +1,7 @@
 import { blockSizeFor, freeMemory } from "../model/index.ts";
 
 /** A smaller one is not worth giving back, however little is read from now on. */
-const keptSizeBytesMax = 8 * 1024 * 1024;
+const keptSizeBytesMax = 2 * 1024 * 1024;
 
 /** One block of memory that is read into again and again, whatever the file: what was read before is gone with the next read. */
 export class ReadBuffer {

@@ -1,9 +1,11 @@
+import { freeMemory } from "../model/index.ts";
+
 /** Below this a loop is cheaper than a call into the runtime. */
 const shortBytes = 48;
 
 /** Writes a protobuf message from its beginning, mostly out of pieces of other messages. */
 export class ForwardWriter {
-  #buffer: Buffer;
+  #buffer: Buffer<ArrayBuffer>;
   #position = 0;
 
   constructor(sizeBytes: number) {
@@ -16,7 +18,7 @@ export class ForwardWriter {
   }
 
   /** A view of what was written; the writer is done then. */
-  take(): Buffer {
+  take(): Buffer<ArrayBuffer> {
     return this.#buffer.subarray(0, this.#position);
   }
 
@@ -35,6 +37,52 @@ export class ForwardWriter {
     }
     this.#buffer[this.#position] = rest;
     this.#position += 1;
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#position] = value;
+    this.#position += 1;
+  }
+
+  /** 64 bits in two halves. */
+  varint64(low: number, high: number): void {
+    if (high < 0x20_0000) {
+      this.varint(high * 2 ** 32 + low);
+      return;
+    }
+    this.#reserve(10);
+    let [restLow, restHigh] = [low, high];
+    while (restHigh > 0 || restLow >= 0x80) {
+      this.#buffer[this.#position] = (restLow & 0x7f) | 0x80;
+      this.#position += 1;
+      restLow = ((restLow >>> 7) | (restHigh << 25)) >>> 0;
+      restHigh >>>= 7;
+    }
+    this.#buffer[this.#position] = restLow;
+    this.#position += 1;
+  }
+
+  fixed32(value: number): void {
+    this.#reserve(4);
+    const buffer = this.#buffer;
+    const at = this.#position;
+    buffer[at] = value;
+    buffer[at + 1] = value >>> 8;
+    buffer[at + 2] = value >>> 16;
+    buffer[at + 3] = value >>> 24;
+    this.#position = at + 4;
+  }
+
+  /** 64 bits in two halves. */
+  fixed64(low: number, high: number): void {
+    this.fixed32(low);
+    this.fixed32(high);
+  }
+
+  double(value: number): void {
+    this.#reserve(8);
+    this.#position = this.#buffer.writeDoubleLE(value, this.#position);
   }
 
   /** Bytes of another message, as they are. */
@@ -81,6 +129,7 @@ export class ForwardWriter {
     if (this.#position + count <= this.#buffer.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#position + count));
     this.#buffer.copy(grown, 0, 0, this.#position);
+    freeMemory(this.#buffer);
     this.#buffer = grown;
   }
 }

@@ -44,6 +44,50 @@ test("64-bit integers come as strings or as numbers, and keep their last digit e
   expect(spanField('"startTimeUnixNano":18446744073709551615')).toBe("18446744073709551615");
 });
 
+test.each([
+  [
+    '"startTimeUnixNano":"18446744073709551616"',
+    "startTimeUnixNano should lie between 0 and 18446744073709551615",
+  ],
+  ['"startTimeUnixNano":18446744073709551616', "startTimeUnixNano should lie between"],
+  ['"startTimeUnixNano":123456789012345678901', "startTimeUnixNano should lie between"],
+  ['"startTimeUnixNano":1e20', "startTimeUnixNano should lie between"],
+  ['"startTimeUnixNano":-7', "startTimeUnixNano should lie between"],
+  [
+    '"attributes":[{"value":{"intValue":"9223372036854775808"}}]',
+    "intValue should lie between -9223372036854775808 and",
+  ],
+  ['"attributes":[{"value":{"intValue":-9223372036854775809}}]', "intValue should lie between"],
+])("a span with %s is refused with what fits", (text, message) => {
+  expect(() => spanField(text)).toThrow(message);
+});
+
+test("integers are exact at every edge of 64 and 53 bits, and may be written with a fraction or an exponent", () => {
+  for (const [written, value] of [
+    ["9223372036854775807", "9223372036854775807"],
+    ["-9223372036854775808", "-9223372036854775808"],
+    ['"-9223372036854775807"', "-9223372036854775807"],
+    ["-4294967296", "-4294967296"],
+    ["-4294967295", "-4294967295"],
+    ["-1", "-1"],
+    ["-0", "0"],
+    ['"-0"', "0"],
+    ['"007"', "7"],
+    ['"\\u0037"', "7"],
+    ["9007199254740993", "9007199254740993"],
+    ["4294967295", "4294967295"],
+    ["4294967296", "4294967296"],
+    ["281474976710656", "281474976710656"],
+    ["1.5e3", "1500"],
+    ["20.0", "20"],
+    ["1E18", "1000000000000000000"],
+  ] as const) {
+    const text = `"attributes":[{"value":{"intValue":${written}}}]`;
+    expect(spanField(text)).toEqual([{ value: { intValue: value } }]);
+  }
+  expect(spanField('"startTimeUnixNano":-0')).toBe("0");
+});
+
 test("ids are hexadecimal digits of either case", () => {
   expect(spanField('"traceId":"5B8EFFF798038103D269B633813fc60c"')).toBe("5b8efff798038103d269b633813fc60c");
 });
@@ -96,6 +140,10 @@ test.each([
   ['"traceId":"5b8"', `${at}.traceId should be pairs of hexadecimal digits`],
   ['"traceId":"W47/95gDgQPSabYzgT/GDA=="', `${at}.traceId should be pairs of hexadecimal digits`],
   ['"name":5', `${at}.name should be a string`],
+  ['"name":1544712660300000123', `${at}.name should be a string`],
+  ['"name":"a","kind":1,"name":"b"', `${at}.name is there twice`],
+  ['"events":[{"attributes":[null]}]', `${at}.events[0].attributes[0] should be an object`],
+  ['"events":[{},{"timeUnixNano":[]}]', `${at}.events[1].timeUnixNano should be an integer`],
   ['"name":"\\ud800"', `${at}.name should be a string of whole characters`],
   ['"status":"ok"', `${at}.status should be an object`],
   [
@@ -125,6 +173,45 @@ test.each([
   expect((error as Error).message).toContain(message);
 });
 
+test("names and texts may have escapes, and white space may stand everywhere", () => {
+  expect(spanField('\n"na\\u006de" :\t"\\u00e4\\n\\ud83d\\ude00\\/" ')).toBe("ä\n😀/");
+  expect(spanField('"traceId":"\\u0061bcd"')).toBe("abcd");
+  expect(spanField('"name":"ä😀 \u007f"')).toBe("ä😀 \u007f");
+  expect(transcodeJson("spans", Buffer.from('\ufeff \r\n{ "resourceSpans" : [ ] }\n'))).toHaveLength(0);
+});
+
+test.each([
+  ['{"a":1,}', "a name in quotes should stand at byte 7 of 8"],
+  ['{"a":[1,]}', "a value should stand at byte 8 of 10"],
+  ['{"a" 1}', '":" should stand at byte 5 of 7'],
+  ['{"a":1 "b":2}', '"," or "}" should stand at byte 7 of 13'],
+  ['{"a":[1}', '"," or "]" should stand at byte 7 of 8'],
+  ["{'a':1}", "a name in quotes should stand"],
+  ["{} {}", "there is more behind the body's end at byte 3"],
+  ["{}x", "there is more behind"],
+  ['{"a":01}', "a zero that leads"],
+  ['{"a":-}', "a digit should stand"],
+  ['{"a":1.}', "a digit should stand"],
+  ['{"a":1e}', "a digit should stand"],
+  ['{"a":+1}', "a value should stand"],
+  ['{"a":.5}', "a value should stand"],
+  ['{"a":NaN}', "a value should stand"],
+  ['{"a":nulL}', "a value should stand"],
+  ['{"a":truee}', '"," or "}" should stand'],
+  ['{"a":"\\x"}', "an escape that JSON does not know"],
+  ['{"a":"\\u12g4"}', "an escape that JSON does not know"],
+  ['{"\\q":1}', "an escape that JSON does not know"],
+  ['{"a":"never ends', "a string does not end at byte 16 of 16"],
+  ['{"a":"ends in a backslash\\', "a string does not end"],
+  ['{"a":"a\ttab"}', "a control character without an escape"],
+  ['{"a":\u00a01}', "a value should stand"],
+  ['{"a":1', '"," or "}" should stand at byte 6 of 6'],
+  ['{"a":', "a value should stand"],
+])("%s is no JSON, and the place is told", (text, message) => {
+  expect(() => transcodeJson("spans", Buffer.from(text))).toThrow(`the body is no JSON: `);
+  expect(() => transcodeJson("spans", Buffer.from(text))).toThrow(message);
+});
+
 test("bytes that are no UTF-8 are no JSON", () => {
   expect(() => transcodeJson("spans", Buffer.from([0x22, 0xc3, 0x28, 0x22]))).toThrow("the body is no JSON");
 });
@@ -135,9 +222,10 @@ test("values nested without end are refused, not followed", () => {
     Buffer.from(`{"resourceSpans":[{"resource":{"attributes":[{"value":${value}}]}}]}`);
   expect(() => transcodeJson("spans", body(deep(200)))).toThrow("nested too deeply");
   expect(() => transcodeJson("spans", body(deep(100_000)))).toThrow("deeply");
-  expect(() => transcodeJson("spans", Buffer.from(`[1234567890123456789,${"[".repeat(200_000)}`))).toThrow(
-    "nested too deeply",
-  );
+  for (const bracket of ["[", '{"a":']) {
+    const unknown = Buffer.from(`{"futureField":${bracket.repeat(200_000)}`);
+    expect(() => transcodeJson("spans", unknown)).toThrow("nested too deeply");
+  }
   expect(transcodeJson("spans", body(deep(40))).length).toBeGreaterThan(80);
 });
 

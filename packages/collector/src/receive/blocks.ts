@@ -11,7 +11,7 @@ export interface Blocks {
 }
 
 /** Of what is taken over or freed: a smaller one is not worth it, and may lie in the pool that Node shares. */
-const ownedSizeBytesMin = 64 * 1024;
+export const ownedSizeBytesMin: number = 64 * 1024;
 
 /**
  * Blocks of sizes that double. The engine would collect garbage at every hundredth body if each were allocated anew: bodies lie

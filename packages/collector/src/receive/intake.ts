@@ -1,13 +1,14 @@
-import type { Clock, JournalBatch, RequestProcess } from "../model/index.ts";
+import { freeMemory, type Clock, type JournalBatch, type RequestProcess } from "../model/index.ts";
 import { inspectRequest, timeProblems, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
 import type { Log } from "../telemetry/index.ts";
+import { ownedSizeBytesMin } from "./blocks.ts";
 import { refusalOf, type Outcome } from "./outcome.ts";
 import type { ReceiveMetrics } from "./telemetry.ts";
 
 interface IntakeSettings {
   /** Resolves when the batch is synced. */
   readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
-  /** OTLP/JSON to protobuf. */
+  /** OTLP/JSON to protobuf, in memory of its own if that is 64 KiB or more. */
   readonly transcode: (signal: OtlpSignal, json: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   /** Undefined when nothing is done between check and journal. */
   readonly process: RequestProcess | undefined;
@@ -31,14 +32,19 @@ export function createIntake({ append, transcode, process, clock, metrics, log }
     return lastReceivedAtMs;
   }
 
-  async function journal(
-    signal: OtlpSignal,
-    contentType: OtlpContentType,
-    body: Uint8Array,
-  ): Promise<Outcome> {
+  async function journalJson(signal: OtlpSignal, json: Uint8Array): Promise<Outcome> {
     const startMs = clock.nowMs();
-    const encoded = contentType === "application/json" ? await transcode(signal, body) : body;
-    const inspection = inspectRequest(signal, encoded, { receivedAtMs: startMs });
+    const body = await transcode(signal, json);
+    try {
+      return await journal(signal, body, startMs);
+    } finally {
+      // A small one may lie in memory of others.
+      if (body.length >= ownedSizeBytesMin) freeMemory(new Uint8Array(body.buffer));
+    }
+  }
+
+  async function journal(signal: OtlpSignal, body: Uint8Array, startMs: number): Promise<Outcome> {
+    const inspection = inspectRequest(signal, body, { receivedAtMs: startMs });
     const { rejected, rejectedCount, rejectedReason, oddTimes } = inspection;
     const processed = inspection.itemCount > 0 ? process?.(signal, inspection) : undefined;
     const { itemCount, bytes } = processed ?? inspection;
@@ -70,7 +76,8 @@ export function createIntake({ append, transcode, process, clock, metrics, log }
   return {
     async accept(signal, contentType, body) {
       try {
-        return await journal(signal, contentType, body);
+        if (contentType === "application/json") return await journalJson(signal, body);
+        return await journal(signal, body, clock.nowMs());
       } catch (error) {
         const refusal = refusalOf(error);
         if (refusal.reason === "internal") log.error("a request could not be read", { signal, error });

@@ -82,6 +82,8 @@ const samplesBeforePacking = 8;
 export function createChainWriter(views: HeadViews, arena: Arena, settings: ChainSettings): ChainWriter {
   const { outOfOrderWindowMs, onPacked } = settings;
   const unpacked = new SampleColumns();
+  /** All series that began together are packed together: an array for each would be ten megabytes at once. */
+  const startsOfBlock = new Float64Array(samplesPerBlock);
 
   const field = (slot: number, index: number) => views.slots[slot * slotInts + index]!;
   const setField = (slot: number, index: number, value: number) =>
@@ -159,7 +161,7 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     const values = views.floats.subarray(valuesStart(block), valuesStart(block) + count);
     const timestampsMs = views.floats.subarray(timesStart(block), timesStart(block) + count);
     const startMs = blockStartMs(views, block);
-    const starts = startMs === 0 ? {} : { startTimestampsMs: new Float64Array(count).fill(startMs) };
+    const starts = startMs === 0 ? {} : { startTimestampsMs: startsOfBlock.fill(startMs).subarray(0, count) };
     if (formatOf(block) === formatFloatColumns) {
       const chunks = packSamples({ timestampsMs, values, ...starts });
       return chunks !== undefined && packedBytes(chunks) <= blockBodyBytes / 2 ? chunks : undefined;

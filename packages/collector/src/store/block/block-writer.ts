@@ -74,7 +74,8 @@ export function openBlockWriter(path: string): BlockWriter {
     },
     finish(range, extra = {}) {
       const { facts, bytes } = index.finish(range, extra);
-      const packed = zstdCompressSync(bytes);
+      // Not knowing the size, zstd would take memory for a window of 2 MiB.
+      const packed = zstdCompressSync(bytes, { pledgedSrcSize: bytes.length });
       const indexOffset = written + buffered;
       append(packed);
       append(encodeTrailer({ indexOffset, indexBytes: packed.length, indexCrc: crc32(packed) }));

@@ -48,9 +48,9 @@ export class ChunkWriter {
     this.length = length;
   }
 
-  /** A copy of what was written. */
+  /** A copy of what was written, in Node's pool if it is small: the allocator would take as much again for each. */
   take(): Uint8Array {
-    return this.bytes.slice(0, this.length);
+    return Buffer.from(this.bytes.subarray(0, this.length));
   }
 }
 
