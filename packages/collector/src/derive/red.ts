@@ -288,17 +288,22 @@ function emptyState(count: number) {
   };
 }
 
+// Every key has series of these names: each text is there once.
+const callsName = "traces_span_metrics_calls_total";
+const sumName = "traces_span_metrics_duration_milliseconds_sum";
+const countName = "traces_span_metrics_duration_milliseconds_count";
+const bucketName = "traces_span_metrics_duration_milliseconds_bucket";
+const bounds = [...durationBoundsMs.map(String), "+Inf"];
+
 /** In the order of a key's series. */
 function labelSets(base: Readonly<Record<string, string>>): Labels[] {
   const named = (name: string, more: Readonly<Record<string, string>> = {}) =>
     labelsFromRecord({ ...base, ...more, [metricNameLabel]: name });
-  const duration = "traces_span_metrics_duration_milliseconds";
-  const bounds = [...durationBoundsMs.map(String), "+Inf"];
   return [
-    named("traces_span_metrics_calls_total"),
-    named(`${duration}_sum`),
-    named(`${duration}_count`),
-    ...bounds.map((le) => named(`${duration}_bucket`, { le })),
+    named(callsName),
+    named(sumName),
+    named(countName),
+    ...bounds.map((le) => named(bucketName, { le })),
   ];
 }
 

@@ -1,12 +1,12 @@
 import {
   emptiedHistogram,
-  labelsKey,
   type Exemplar,
   type HistogramWrite,
   type Labels,
   type MetricType,
   type NativeHistogram,
   type SampleWrite,
+  type SeriesMemo,
   type SeriesWrite,
 } from "../model/index.ts";
 
@@ -95,7 +95,7 @@ const zeroReachMs = 300_000;
 
 interface Entry {
   readonly labels: Labels;
-  readonly key: string;
+  readonly memo: SeriesMemo;
   readonly family: Family;
   readonly origin: Origin;
   readonly createdMs: number;
@@ -153,7 +153,7 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
     const entry = entries[id]!;
     const zeroMs = (flags[id]! & flagIntroduced) === 0 ? introduce(entry, timestampMs) : undefined;
     flags[id] = (flags[id]! | flagIntroduced) & ~flagDirty;
-    const { labels, key, family, startMs, exemplar, histogram } = entry;
+    const { labels, memo, family, startMs, exemplar, histogram } = entry;
     const { type, help, unit } = family;
     const samples: SampleWrite[] = [];
     if (histogram === undefined) {
@@ -165,7 +165,7 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
       entry.exemplarStep = Math.ceil(timestampMs / stepMs);
     }
     const exemplars = exemplar === undefined ? [] : [exemplar];
-    const write = { labels, key, type, help, unit, startTimestampMs: startMs, samples, exemplars };
+    const write = { labels, memo, type, help, unit, startTimestampMs: startMs, samples, exemplars };
     if (histogram === undefined) return write;
     const histograms: HistogramWrite[] = [{ timestampMs, counts: "integer", histogram }];
     if (zeroMs !== undefined) {
@@ -209,7 +209,7 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
       const createdMs = table.recordMs;
       entries[id] = {
         labels,
-        key: labelsKey(labels),
+        memo: { slot: -1, generation: -1 },
         family,
         origin,
         createdMs,

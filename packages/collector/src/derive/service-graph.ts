@@ -179,14 +179,23 @@ export function createServiceGraph({
   };
 }
 
+/** Name and `le` of each series of an edge, in their order: each text is there once. */
+const seriesNames: readonly (readonly [name: string, le?: string])[] = [
+  [`${prefix}_total`],
+  [`${prefix}_failed_total`],
+  ...["server", "client"].flatMap((side): (readonly [string, string?])[] => {
+    const bucketName = `${prefix}_${side}_seconds_bucket`;
+    const bounds = [...durationBoundsMs.map((boundMs) => String(boundMs / 1_000)), "+Inf"];
+    return [
+      [`${prefix}_${side}_seconds_sum`],
+      [`${prefix}_${side}_seconds_count`],
+      ...bounds.map((le) => [bucketName, le] as const),
+    ];
+  }),
+];
+
 function labelSets(base: Readonly<Record<string, string>>): Labels[] {
-  const named = (name: string, more: Readonly<Record<string, string>> = {}) =>
-    labelsFromRecord({ ...base, ...more, [metricNameLabel]: `${prefix}_${name}` });
-  const bounds = [...durationBoundsMs.map((boundMs) => String(boundMs / 1_000)), "+Inf"];
-  const side = (name: string) => [
-    named(`${name}_seconds_sum`),
-    named(`${name}_seconds_count`),
-    ...bounds.map((le) => named(`${name}_seconds_bucket`, { le })),
-  ];
-  return [named("total"), named("failed_total"), ...side("server"), ...side("client")];
+  return seriesNames.map(([name, le]) =>
+    labelsFromRecord({ ...base, ...(le === undefined ? {} : { le }), [metricNameLabel]: name }),
+  );
 }

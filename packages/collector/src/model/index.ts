@@ -93,6 +93,7 @@ export {
   type HistogramWrite,
   type MetricType,
   type SampleWrite,
+  type SeriesMemo,
   type SeriesWrite,
 } from "./series.ts";
 export { languageFeatureNames, type LanguageFeature } from "./language.ts";

@@ -41,11 +41,18 @@ export interface HistogramWrite {
   readonly isStale?: true;
 }
 
+/** Where the store found a series; it writes that down here, and need not look for it the next time. */
+export interface SeriesMemo {
+  /** -1 as long as it has not. */
+  slot: number;
+  generation: number;
+}
+
 /** What one record of the `series` stream says of one series. */
 export interface SeriesWrite {
   readonly labels: Labels;
-  /** `labelsKey(labels)`, where somebody who writes the series again and again keeps it. */
-  readonly key?: string;
+  /** An object that stays with the series, of somebody who writes it again and again. */
+  readonly memo?: SeriesMemo;
   readonly type: MetricType;
   readonly help: string;
   readonly unit: string;

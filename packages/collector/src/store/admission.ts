@@ -11,8 +11,8 @@ export interface Admission {
 
 /** What the head looks like to somebody who wants in. */
 interface AdmissionView {
-  /** Timestamp of a series' last sample, by key; undefined when the head does not know it. */
-  readonly lastMs: (key: string) => number | undefined;
+  /** Timestamp of a series' last sample; undefined when the head does not know it. */
+  readonly lastMs: (labels: Labels) => number | undefined;
   readonly areValid: (labels: Labels) => boolean;
   /** A trial: new series of the batch are counted there. */
   readonly cardinality: Cardinality;
@@ -30,9 +30,8 @@ export function admit(writes: readonly SeriesWrite[], view: AdmissionView): Admi
   const isNew = new Set<string>();
   const admitted: SeriesWrite[] = [];
   for (const write of writes) {
-    const key = labelsKey(write.labels);
-    const lastMs = view.lastMs(key);
-    if (lastMs === undefined && !isNew.has(key)) {
+    const lastMs = view.lastMs(write.labels);
+    if (lastMs === undefined && !isNew.has(labelsKey(write.labels))) {
       const count = write.samples.length + (write.histograms?.length ?? 0);
       if (!view.areValid(write.labels)) {
         refuse("invalid_labels", count);
@@ -45,7 +44,7 @@ export function admit(writes: readonly SeriesWrite[], view: AdmissionView): Admi
         continue;
       }
       if (count > 0) {
-        isNew.add(key);
+        isNew.add(labelsKey(write.labels));
         view.cardinality.add(write.labels);
       }
     }

@@ -1,5 +1,4 @@
 import {
-  labelsKey,
   labelValue,
   metricFamilyName,
   metricNameLabel,
@@ -32,6 +31,7 @@ import {
   type HeadHandle,
 } from "./layout.ts";
 import { changeGuarded } from "./seqlock.ts";
+import { SeriesByLabels } from "./series-by-labels.ts";
 
 /** Why the head refused a sample. */
 export type RefusalReason =
@@ -127,10 +127,10 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   const chains = createChainWriter(views, arena, { outOfOrderWindowMs, onPacked: trimHistograms });
   const exemplarChains = createExemplarWriter(views, arena);
   const histograms = createHistogramWriter(views, arena);
-  const byKey = new Map<string, HeadSeries>();
   const bySlot: (HeadSeries | undefined)[] = [];
+  const byLabels = new SeriesByLabels(bySlot);
   const freeSlots: number[] = [];
-  const catalogue = createCatalogueWriter(views, () => byKey.values());
+  const catalogue = createCatalogueWriter(views, () => bySlot.filter((series) => series !== undefined));
   const staged: StagedSample = { timestampMs: 0, startTimestampMs: 0, value: new Float64Array(1) };
   let closedBeforeMs = -Infinity;
   let truncatedBeforeMs = -Infinity;
@@ -138,7 +138,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   let sweepSlot = 0;
 
   const metrics = createHeadMetrics(telemetry, {
-    series: () => byKey.size,
+    series: () => byLabels.size,
     sizeBytes: () => arena.usedBytes,
   });
 
@@ -152,7 +152,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     return slot;
   }
 
-  function addSeries(key: string, labels: Labels): HeadSeries | RefusalReason {
+  function addSeries(labels: Labels): HeadSeries | RefusalReason {
     if (!areValid(labels)) return "invalid_labels";
     const reason = cardinality.reasonAgainst(labels);
     if (reason !== undefined) {
@@ -168,9 +168,9 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
       return "memory_limit";
     }
     const series = { slot, generation, labels: added, isDescribed: false };
-    byKey.set(key, series);
-    cardinality.add(added);
     bySlot[slot] = series;
+    byLabels.add(series);
+    cardinality.add(added);
     return series;
   }
 
@@ -182,7 +182,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
       histograms.clear(slot);
       Atomics.add(views.slots, slot * slotInts + slotGeneration, 1);
     });
-    byKey.delete(labelsKey(series.labels));
+    byLabels.remove(series);
     cardinality.remove(series.labels);
     bySlot[slot] = undefined;
     freeSlots.push(slot);
@@ -232,24 +232,22 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     return outcome === "staged" ? chains.writeReference(slot, staged) : outcome;
   }
 
+  function find({ labels, memo }: SeriesWrite): HeadSeries | undefined {
+    const noted = memo === undefined ? undefined : bySlot[memo.slot];
+    return noted !== undefined && noted.generation === memo!.generation ? noted : byLabels.find(labels);
+  }
+
   function ingestSeries(
     write: SeriesWrite,
     cutoffMs: number,
     refuse: (reason: RefusalReason, isHistogram: boolean) => void,
   ): number {
-    const key = write.key ?? labelsKey(write.labels);
-    let series = byKey.get(key);
-    // A label value may contain the key's separator; then the number of labels differs (see `areValid`).
-    if (series !== undefined && series.labels.length !== write.labels.length) {
-      for (const _ of write.samples) refuse("invalid_labels", false);
-      for (const _ of write.histograms ?? []) refuse("invalid_labels", true);
-      return 0;
-    }
+    let series = find(write);
     const startTimestampMs = isTime(write.startTimestampMs) ? write.startTimestampMs : 0;
     let stored = 0;
     for (const { timestampMs, value, isStale } of write.samples) {
       const reason = reasonAgainst(timestampMs, cutoffMs);
-      const into = reason ?? series ?? addSeries(key, write.labels);
+      const into = reason ?? series ?? addSeries(write.labels);
       if (typeof into === "string") {
         refuse(into, false);
         continue;
@@ -265,7 +263,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     if (write.histograms !== undefined) {
       for (const histogram of write.histograms) {
         const reason = reasonAgainst(histogram.timestampMs, cutoffMs);
-        const into = reason ?? series ?? addSeries(key, write.labels);
+        const into = reason ?? series ?? addSeries(write.labels);
         if (typeof into === "string") {
           refuse(into, true);
           continue;
@@ -278,6 +276,10 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
       }
     }
     if (series === undefined) return stored;
+    if (write.memo !== undefined) {
+      write.memo.slot = series.slot;
+      write.memo.generation = series.generation;
+    }
     // A sender of remote write 1.0 tells it later than the samples.
     if (!series.isDescribed) series.isDescribed = describe(write);
     for (const exemplar of write.exemplars) {
@@ -298,7 +300,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
 
   function restore({ labels, timestampsMs, values, histograms, startTimestampsMs }: SeriesSamples): void {
     if (timestampsMs.length === 0 || timestampsMs.at(-1)! < closedBeforeMs) return;
-    const known = addSeries(labelsKey(labels), labels);
+    const known = addSeries(labels);
     if (typeof known === "string") {
       metrics.refused(known, timestampsMs.length);
       return;
@@ -329,8 +331,8 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     handle: () => shared,
     admit: (writes) =>
       admit(writes, {
-        lastMs(key) {
-          const series = byKey.get(key);
+        lastMs(labels) {
+          const series = byLabels.find(labels);
           return series === undefined ? undefined : chains.lastMs(series.slot);
         },
         areValid,
@@ -340,7 +342,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
         outOfOrderWindowMs,
       }),
     lastSampleMs(labels) {
-      const series = byKey.get(labelsKey(labels));
+      const series = byLabels.find(labels);
       const lastMs = series === undefined ? -Infinity : chains.lastMs(series.slot);
       return lastMs === -Infinity ? undefined : lastMs;
     },
@@ -367,7 +369,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   };
 }
 
-/** Ascending names, each once, nothing empty, and no U+FFFF, which would make two label sets look alike (see `labelsKey`). */
+/** Ascending names, each once, nothing empty, and no U+FFFF, which would make two label sets look alike to a query (see `labelsKey`). */
 function areValid(labels: Labels): boolean {
   if (labels.length === 0 || labels.length % 2 !== 0) return false;
   let before = "";

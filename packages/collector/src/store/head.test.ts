@@ -225,6 +225,29 @@ test("old blocks are given back, and a series that ended before the retention le
   });
 });
 
+test("what a writer noted of its series is of no account when the series has left and another has its slot", () => {
+  const { head, clock } = setup({ retentionMs: 60_000 });
+  const memo = { slot: -1, generation: -1 };
+  const valuesOf = (name: string) =>
+    head.select(named(name), everything).flatMap(({ values }) => [...values]);
+  const write = (name: string, value: number) =>
+    head.ingest([series({ __name__: name }, [[clock.ms, value]], { memo })]);
+  write("a", 1);
+  clock.ms += 1_000;
+  write("a", 2);
+  expect(valuesOf("a")).toEqual([1, 2]);
+  const { slot } = memo;
+  expect(slot).toBeGreaterThanOrEqual(0);
+  clock.ms += 120_000;
+  head.ingest([]);
+  expect(head.series(named("a"), everything)).toEqual([]);
+  head.ingest([series({ __name__: "b" }, [[clock.ms, 3]])]);
+  write("a", 4);
+  expect([valuesOf("a"), valuesOf("b")]).toEqual([[4], [3]]);
+  // It was "b" that got the slot.
+  expect(memo.slot).not.toBe(slot);
+});
+
 test("a full arena refuses samples by reason and recovers when old ones leave", () => {
   const { head, clock } = setup({ retentionMs: 10_000, arenaBytesMax: 64 * 1024 });
   const writes = Array.from({ length: 100 }, (_, index) =>
