@@ -53,7 +53,11 @@ function createMetrics(telemetry: Telemetry): JournalMetrics {
     telemetry.observedGauge({ name, help, labelNames: ["stream"] }, (set) => {
       for (const [stream, read] of sizes) set(read()[pick], { stream });
     });
-  sizeGauge("quartet_journal_size_bytes", "Size of the stream's segments on disk.", "sizeBytes");
+  sizeGauge(
+    "quartet_journal_size_bytes",
+    "Size on disk of the stream's segments and of the files kept for the next ones.",
+    "sizeBytes",
+  );
   sizeGauge("quartet_journal_size_max_bytes", "Disk budget of the stream.", "sizeBytesMax");
 
   const lagGauge = (unit: keyof Lag, help: string): void =>
