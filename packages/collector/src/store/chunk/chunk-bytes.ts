@@ -50,7 +50,8 @@ export class ChunkWriter {
 
   /** A copy of what was written, in Node's pool if it is small: the allocator would take as much again for each. */
   take(): Uint8Array {
-    return Buffer.from(this.bytes.subarray(0, this.length));
+    const { buffer, byteOffset, length } = Buffer.from(this.bytes.subarray(0, this.length));
+    return new Uint8Array(buffer, byteOffset, length);
   }
 }
 
