@@ -11,7 +11,7 @@ export interface Transcoder {
   stop(): Promise<void>;
 }
 
-/** Takes a quarter of a millisecond, of which the way to the thread and back is as much again. */
+/** Takes a quarter of a millisecond; the way to the thread and back takes as long again. */
 const sizeBytesMin = 64 * 1024;
 /** The thread ends when nobody has needed it for so long: most collectors never see such a body. */
 const idleMs = 60_000;
