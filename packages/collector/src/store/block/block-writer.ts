@@ -5,15 +5,15 @@ import { crc32, zstdCompressSync } from "node:zlib";
 import type { Labels } from "../../model/index.ts";
 import type { EncodedChunk } from "../chunk/index.ts";
 import { crcBytes, encodeTrailer, publish, temporaryPath, type BlockFacts } from "./block-file.ts";
-import { BlockIndexWriter } from "./block-index.ts";
+import { BlockIndexWriter, type ChunkPlace } from "./block-index.ts";
 
 const bufferBytes = 256 * 1024;
 const fsyncAsync = promisify(fsync);
 
 /** Writes one block. Errors are those of node:fs. */
 export interface BlockWriter {
-  /** One series with all its chunks, ascending by time; each series once. */
-  add(labels: Labels, chunks: readonly EncodedChunk[]): void;
+  /** One series with all its chunks, ascending by time; each series once. A chunk is done with when the next one is asked for. */
+  add(labels: Labels, chunks: Iterable<EncodedChunk>): void;
   /** Syncs what was added so far beside the event loop, so that `finish` has little to wait for. */
   settle(): Promise<void>;
   /** Syncs the file and gives it its name, in the place of one that has it already. Blocks its thread until then. */
@@ -58,15 +58,14 @@ export function openBlockWriter(path: string): BlockWriter {
   const checksum = Buffer.alloc(crcBytes);
   return {
     add(labels, chunks) {
-      for (const { bytes } of chunks) {
+      const places: ChunkPlace[] = [];
+      for (const { bytes, ...place } of chunks) {
         append(bytes);
         checksum.writeUInt32LE(crc32(bytes));
         append(checksum);
+        places.push({ ...place, sizeBytes: bytes.length });
       }
-      index.add(
-        labels,
-        chunks.map(({ bytes, ...place }) => ({ ...place, sizeBytes: bytes.length })),
-      );
+      index.add(labels, places);
     },
     async settle() {
       flush();

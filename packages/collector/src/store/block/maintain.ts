@@ -1,6 +1,6 @@
 import { rmSync, statSync } from "node:fs";
 import { hasCode, labelsKey, type Labels } from "../../model/index.ts";
-import { encodeChunks } from "../chunk/index.ts";
+import { eachChunk } from "../chunk/index.ts";
 import type { HeadReader } from "../head-reader.ts";
 import {
   blockPath,
@@ -37,7 +37,7 @@ export function writeHeadBlock(head: HeadReader, dir: string, stretch: Range): B
   let isEmpty = true;
   for (const { labels, ...samples } of head.scan({ startMs: range.startMs, endMs: range.endMs - 1 })) {
     isEmpty = false;
-    writer.add(labels, encodeChunks(samples));
+    writer.add(labels, eachChunk(samples));
   }
   return isEmpty ? undefined : writer.finish(range);
 }

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { hasCode, type MetricMetadata, type SeriesExemplars, type TimeRange } from "../../model/index.ts";
 import type { Log } from "../../telemetry/index.ts";
-import { encodeChunks, FloatPool, SampleColumns } from "../chunk/index.ts";
+import { eachChunk, FloatPool, SampleColumns } from "../chunk/index.ts";
 import type { HeadReader } from "../head-reader.ts";
 import type { HeadWriter } from "../head-writer.ts";
 import { moveAside, snapshotName } from "./block-file.ts";
@@ -26,9 +26,7 @@ interface SnapshotExtra {
  */
 export async function writeSnapshot(head: HeadReader, dir: string, place: object): Promise<void> {
   using writer = openBlockWriter(join(dir, snapshotName));
-  await inSlices(head.scan(everything), ({ labels, ...samples }) =>
-    writer.add(labels, encodeChunks(samples)),
-  );
+  await inSlices(head.scan(everything), ({ labels, ...samples }) => writer.add(labels, eachChunk(samples)));
   const exemplars: SeriesExemplars[] = [];
   await inSlices(head.scanExemplars(everything), (each) => exemplars.push(each));
   await writer.settle();

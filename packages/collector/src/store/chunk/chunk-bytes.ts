@@ -47,12 +47,6 @@ export class ChunkWriter {
     this.bytes.fill(0, length, this.length);
     this.length = length;
   }
-
-  /** A copy of what was written, in Node's pool if it is small: the allocator would take as much again for each. */
-  take(): Uint8Array {
-    const { buffer, byteOffset, length } = Buffer.from(this.bytes.subarray(0, this.length));
-    return new Uint8Array(buffer, byteOffset, length);
-  }
 }
 
 /** Reads what a ChunkWriter wrote. @throws CollectorError QUARTET_BLOCK_INVALID beyond the end and for numbers too large. */

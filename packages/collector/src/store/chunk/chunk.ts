@@ -164,18 +164,27 @@ const column = new Float64Array(samplesPerChunk);
 
 /** The samples as chunks, ascending by time as they are. Times must be whole and within ±2^50 ms. */
 export function encodeChunks(samples: Omit<SeriesSamples, "labels">): EncodedChunk[] {
+  return Array.from(eachChunk(samples), (chunk) => ({ ...chunk, bytes: pooledCopy(chunk.bytes) }));
+}
+
+/** The same, one after another; the bytes of each are overwritten by the next. */
+export function* eachChunk(samples: Omit<SeriesSamples, "labels">): Generator<EncodedChunk, void, void> {
   const { timestampsMs, histograms } = samples;
-  const chunks: EncodedChunk[] = [];
   for (let from = 0; from < timestampsMs.length;) {
     const first = histograms?.[from];
     const layout = first === undefined ? undefined : layoutOf(first);
     const endMost = Math.min(timestampsMs.length, from + samplesPerChunk);
     let end = from + 1;
     while (end < endMost && belongs(histograms?.[end], layout)) end += 1;
-    chunks.push(encodeChunk(samples, layout, from, end));
+    yield encodeChunk(samples, layout, from, end);
     from = end;
   }
-  return chunks;
+}
+
+/** In Node's pool if it is small: the allocator would take as much again for each. */
+function pooledCopy(bytes: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, length } = Buffer.from(bytes);
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 function belongs(histogram: NativeHistogram | undefined, layout: HistogramLayout | undefined): boolean {
@@ -207,7 +216,7 @@ function encodeChunk(
     }
   }
   return {
-    bytes: writer.take(),
+    bytes: writer.bytes.subarray(0, writer.length),
     minMs: timestampsMs[from]!,
     maxMs: timestampsMs[end - 1]!,
     sampleCount: count,

@@ -1,2 +1,10 @@
 export { ChunkReader, ChunkWriter, damaged } from "./chunk-bytes.ts";
-export { decodeChunk, encodeChunks, FloatPool, inPlace, SampleColumns, type EncodedChunk } from "./chunk.ts";
+export {
+  decodeChunk,
+  eachChunk,
+  encodeChunks,
+  FloatPool,
+  inPlace,
+  SampleColumns,
+  type EncodedChunk,
+} from "./chunk.ts";
