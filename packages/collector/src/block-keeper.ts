@@ -70,7 +70,7 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
   const openMs = Math.max(headMinMs, settings.outOfOrderWindowMs ?? 0);
   let closedBeforeMs = listBlocks(dir).at(-1)?.endMs ?? -Infinity;
   let snapshotAtBytes = 0;
-  let isStopping = false;
+  const stopping = new AbortController();
   let cancelTimer: () => void = () => undefined;
   let looking: Promise<void> | undefined;
 
@@ -170,7 +170,13 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
   async function snapshot(): Promise<void> {
     const takenBytes = stream.takenBytes();
     // What is behind the place by now is there as well, and is passed over when it is read again.
-    await writeSnapshot(head, dir, stream.place());
+    try {
+      await writeSnapshot(head, { dir, place: stream.place(), signal: stopping.signal });
+    } catch (error) {
+      // A large head takes longer than a stop may; the next start reads more of the stream.
+      if (stopping.signal.aborted) return;
+      throw error;
+    }
     snapshotAtBytes = takenBytes;
     snapshotsTotal.add();
   }
@@ -203,7 +209,7 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
   }
 
   function schedule(): void {
-    if (isStopping) return;
+    if (stopping.signal.aborted) return;
     cancelTimer = clock.setTimer(() => void lookOnce().then(schedule), lookIntervalMs);
   }
 
@@ -211,7 +217,7 @@ export function createBlockKeeper(settings: BlockKeeperSettings): BlockKeeper {
     look: lookOnce,
     start: schedule,
     async stop() {
-      isStopping = true;
+      stopping.abort();
       cancelTimer();
       await looking;
     },

@@ -23,12 +23,17 @@ interface SnapshotExtra {
 /**
  * Writes all that the head holds, in the place of the last snapshot, and lets the thread's other work have its turns meanwhile.
  * `place` is given back by `restoreSnapshot`; what the head takes after the call may be there or not.
+ * @throws the signal's reason when it aborts: the last snapshot stays
  */
-export async function writeSnapshot(head: HeadReader, dir: string, place: object): Promise<void> {
+export async function writeSnapshot(
+  head: HeadReader,
+  { dir, place, signal }: { readonly dir: string; readonly place: object; readonly signal?: AbortSignal },
+): Promise<void> {
   using writer = openBlockWriter(join(dir, snapshotName));
-  await inSlices(head.scan(everything), ({ labels, ...samples }) => writer.add(labels, eachChunk(samples)));
+  const samples = head.scan(everything);
+  await inSlices(samples, ({ labels, ...each }) => writer.add(labels, eachChunk(each)), signal);
   const exemplars: SeriesExemplars[] = [];
-  await inSlices(head.scanExemplars(everything), (each) => exemplars.push(each));
+  await inSlices(head.scanExemplars(everything), (each) => exemplars.push(each), signal);
   await writer.settle();
   const extra: SnapshotExtra = { place, metadata: [...head.metadata()], exemplars };
   // Its name says no stretch, and nobody asks for one.
