@@ -381,27 +381,6 @@ test("a head filled from a snapshot holds what the other held: samples, histogra
   expect(contents(cut)).toEqual(contents(head, { startMs: firstMs + 7 * hourMs, endMs: Infinity }));
 });
 
-test("a snapshot that is broken off leaves the last one as it was, and nothing else", async () => {
-  const head = newHead();
-  fill(head);
-  await writeSnapshot(head, { dir, place: { offset: 1 } });
-  const aborting = new AbortController();
-  const slow = {
-    ...head,
-    *scan(...range: Parameters<typeof head.scan>) {
-      for (const series of head.scan(...range)) {
-        yield series;
-        aborting.abort(new Error("stopping"));
-        for (const beganMs = performance.now(); performance.now() - beganMs < 6;);
-      }
-    },
-  };
-  const written = writeSnapshot(slow, { dir, place: { offset: 2 }, signal: aborting.signal });
-  await expect(written).rejects.toThrow("stopping");
-  expect(await readdir(dir)).toEqual(["head.snapshot"]);
-  expect(restoreSnapshot(newHead(), dir, logOf().log)).toEqual({ offset: 1 });
-});
-
 test("a damaged snapshot is moved aside and reported, and none is no error", async () => {
   const { log, errors } = logOf();
   expect(restoreSnapshot(newHead(), dir, log)).toBe(undefined);
