@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from "ajv";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { LineCounter, parseDocument, stringify, type Document } from "yaml";
 import {
   CollectorError,
@@ -71,21 +71,24 @@ interface ParseSettings {
 /** Smaller, and the journal could not keep one segment for each stage that reads it. */
 const journalSizeBytesMin = 2 ** 20;
 
-const ajv = new Ajv({
-  allErrors: true,
-  useDefaults: true,
-  verbose: true,
-  allowUnionTypes: true,
-  discriminator: true,
-});
-ajv.addFormat("size", (text: string) => (parseSizeBytes(text) ?? 0) > 0);
-ajv.addFormat("journal-size", (text: string) => (parseSizeBytes(text) ?? 0) >= journalSizeBytesMin);
-ajv.addFormat("duration", (text: string) => (parseDurationMs(text) ?? 0) > 0);
-ajv.addFormat("window", (text: string) => parseDurationMs(text) !== undefined);
-ajv.addFormat("address", (text: string) => parseAddress(text) !== undefined);
-ajv.addFormat("http-url", (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol));
-ajv.addFormat("origin", isOrigin);
-const validate = ajv.compile<RawConfig>(configSchema);
+/** Made anew each time: a collector reads its configuration once, and what is compiled for it takes a megabyte. */
+function createValidator(): { readonly ajv: Ajv; readonly validate: ValidateFunction<RawConfig> } {
+  const ajv = new Ajv({
+    allErrors: true,
+    useDefaults: true,
+    verbose: true,
+    allowUnionTypes: true,
+    discriminator: true,
+  });
+  ajv.addFormat("size", (text: string) => (parseSizeBytes(text) ?? 0) > 0);
+  ajv.addFormat("journal-size", (text: string) => (parseSizeBytes(text) ?? 0) >= journalSizeBytesMin);
+  ajv.addFormat("duration", (text: string) => (parseDurationMs(text) ?? 0) > 0);
+  ajv.addFormat("window", (text: string) => parseDurationMs(text) !== undefined);
+  ajv.addFormat("address", (text: string) => parseAddress(text) !== undefined);
+  ajv.addFormat("http-url", (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol));
+  ajv.addFormat("origin", isOrigin);
+  return { ajv, validate: ajv.compile<RawConfig>(configSchema) };
+}
 
 /**
  * Checks the text of a configuration; an empty text gives the defaults.
@@ -105,6 +108,7 @@ export function parseConfig(text: string, settings: ParseSettings): CollectorCon
     report(offset, `the variable ${name} is not set: set it, or write \${${name}:-default}`);
   }
   const raw = plainValue(document, report);
+  const { ajv, validate } = createValidator();
   if (!validate(raw)) {
     const seen = new Set<string>();
     for (const error of validate.errors ?? []) {
