@@ -28,7 +28,13 @@ export function readOpenHeader(
   fd: number,
   { path, baseOffset }: SegmentFile,
 ): FoundHeader | undefined {
-  const found = readAnyHeader(files, fd, path);
+  return ofSegment({ baseOffset }, readAnyHeader(files, fd, path));
+}
+
+function ofSegment(
+  { baseOffset }: Pick<SegmentFile, "baseOffset">,
+  found: FoundHeader | undefined,
+): FoundHeader | undefined {
   return found?.header.baseOffset === baseOffset ? found : undefined;
 }
 
@@ -50,20 +56,19 @@ function readAnyHeader(files: JournalFiles, fd: number, path: string): FoundHead
 
 /** As `readOpenHeader`, of a segment that nobody has opened yet. */
 export function readSegmentHeader(files: JournalFiles, file: SegmentFile): FoundHeader | undefined {
-  const fd = files.openForRead(file.path);
-  try {
-    return readOpenHeader(files, fd, file);
-  } finally {
-    files.close(fd);
-  }
+  return ofSegment(file, readFileHeader(files, file.path));
 }
 
 /** Whether the file still begins as another segment did, whose file it was. */
 export function isUnwritten(files: JournalFiles, { path, baseOffset }: SegmentFile): boolean {
+  const found = readFileHeader(files, path);
+  return found !== undefined && found.header.baseOffset !== baseOffset;
+}
+
+function readFileHeader(files: JournalFiles, path: string): FoundHeader | undefined {
   const fd = files.openForRead(path);
   try {
-    const found = readAnyHeader(files, fd, path);
-    return found !== undefined && found.header.baseOffset !== baseOffset;
+    return readAnyHeader(files, fd, path);
   } finally {
     files.close(fd);
   }

@@ -159,17 +159,15 @@ class Transcoder {
         return out.varint(integer >= 0 ? integer * 2 : -integer * 2 - 1);
       }
       case "uint64":
-        this.#integer64(false, place);
-        return out.varint64(this.#integer.low, this.#integer.high);
-      case "int64":
-        this.#integer64(true, place);
-        return out.varint64(this.#integer.low, this.#integer.high);
+      case "int64": {
+        const { low, high } = this.#integer64(scalar === "int64", place);
+        return out.varint64(low, high);
+      }
       case "fixed64":
-        this.#integer64(false, place);
-        return out.fixed64(this.#integer.low, this.#integer.high);
-      case "sfixed64":
-        this.#integer64(true, place);
-        return out.fixed64(this.#integer.low, this.#integer.high);
+      case "sfixed64": {
+        const { low, high } = this.#integer64(scalar === "sfixed64", place);
+        return out.fixed64(low, high);
+      }
     }
   }
 
@@ -219,10 +217,10 @@ class Transcoder {
     if ((end - start) % 2 !== 0) this.#refuse(place, "should be pairs of hexadecimal digits");
     this.#out.varint((end - start) / 2);
     for (let at = start; at < end; at += 2) {
-      const value = hexDigits[bytes[at]!]! * 16 + hexDigits[bytes[at + 1]!]!;
-      if (hexDigits[bytes[at]!] === 16 || hexDigits[bytes[at + 1]!] === 16)
-        this.#refuse(place, "should be pairs of hexadecimal digits");
-      this.#out.byte(value);
+      const upper = hexDigits[bytes[at]!]!;
+      const lower = hexDigits[bytes[at + 1]!]!;
+      if (upper === 16 || lower === 16) this.#refuse(place, "should be pairs of hexadecimal digits");
+      this.#out.byte(upper * 16 + lower);
     }
   }
 
@@ -260,8 +258,8 @@ class Transcoder {
     return value;
   }
 
-  /** Leaves it in `#integer`, as two's complement. */
-  #integer64(isSigned: boolean, place: number): void {
+  /** As two's complement, until the next one is read. */
+  #integer64(isSigned: boolean, place: number): JsonInteger {
     const json = this.#json;
     const integer = this.#integer;
     const first = json.peek();
@@ -285,6 +283,7 @@ class Transcoder {
     } else this.#refuse(place, "should be an integer, as a number or a string of digits");
     const isWithin = isRead && (isSigned ? integer.sign() : !integer.isNegative || integer.isZero);
     if (!isWithin) this.#refuse(place, `should lie ${isSigned ? int64Range : uint64Range}`);
+    return integer;
   }
 
   /** Refuses the value of the field at depth `length - 1`, or the body. */
