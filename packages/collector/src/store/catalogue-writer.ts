@@ -1,6 +1,8 @@
-import type { Labels, MetricMetadata } from "../model/index.ts";
+import type { MetricMetadata } from "../model/index.ts";
 import { varintBytesMax, writeBytes, writeVarint, type ByteSink } from "./bytes.ts";
+import type { CatalogueReader } from "./catalogue-reader.ts";
 import { controlCatalogueLength, controlEpoch, growTo, type HeadViews } from "./layout.ts";
+import { createSeriesIndex, type CatalogueSeries } from "./series-index.ts";
 
 /** One entry of the catalogue's log; strings stand once, as symbols numbered in order of appearance. */
 export const entrySymbol = 1;
@@ -14,16 +16,10 @@ export const entryMetadata = 4;
 /** Below this a log is not worth compacting. */
 const compactBytesMin = 16 * 1024;
 
-export interface CatalogueSeries {
-  readonly slot: number;
-  readonly generation: number;
-  readonly labels: Labels;
-}
-
-/** Tells readers which slot belongs to which label set; only the writer has one. */
-export interface CatalogueWriter {
-  /** Publishes a series. Gives the labels with shared strings, or undefined when the catalogue is full. */
-  add(series: CatalogueSeries): Labels | undefined;
+/** Tells readers which slot belongs to which label set; only the writer has one. Readers in its thread need no picture of their own. */
+export interface CatalogueWriter extends CatalogueReader {
+  /** Publishes a series. Gives it with shared strings in its labels, or undefined when the catalogue is full. */
+  add<Series extends CatalogueSeries>(series: Series): Series | undefined;
   remove(series: CatalogueSeries): void;
   /** Publishes what is known of a metric; false when the catalogue is full. */
   describe(metric: string, metadata: MetricMetadata): boolean;
@@ -33,10 +29,8 @@ export interface CatalogueWriter {
  * The log only grows; when most of it is about series that have left, the living ones are written to the other
  * buffer and the epoch is raised, which tells readers to start again from there.
  */
-export function createCatalogueWriter(
-  views: HeadViews,
-  living: () => Iterable<CatalogueSeries>,
-): CatalogueWriter {
+export function createCatalogueWriter(views: HeadViews): CatalogueWriter {
+  const index = createSeriesIndex();
   let symbols = new Map<string, number>();
   let strings: string[] = [];
   const metadataOf = new Map<string, MetricMetadata>();
@@ -97,7 +91,7 @@ export function createCatalogueWriter(
     epoch = next;
     const metrics = new Set<string>();
     entriesLiving = 0;
-    for (const series of living()) {
+    for (const series of index.match([])) {
       writeAdd(series);
       entriesLiving += 1;
       metrics.add(series.labels[series.labels.indexOf("__name__") + 1] ?? "");
@@ -126,9 +120,13 @@ export function createCatalogueWriter(
       if (!retryAfterCompaction(() => writeAdd(series))) return undefined;
       entriesLiving += 1;
       publish();
-      return series.labels.map((text) => strings[symbols.get(text)!]!);
+      const added = { ...series, labels: series.labels.map((text) => strings[symbols.get(text)!]!) };
+      index.add(added);
+      return added;
     },
+    refresh: () => ({ index, metadata: metadataOf }),
     remove(series) {
+      index.remove(series.slot, series.generation);
       entriesLiving -= 1;
       entriesDead += 2;
       if (entriesDead > entriesLiving && log.offset > compactBytesMin) {

@@ -1,6 +1,6 @@
 import { histogramsEqual, type NativeHistogram } from "../model/index.ts";
 import type { Arena } from "./arena.ts";
-import { SampleColumns, type EncodedChunk } from "./chunk/index.ts";
+import { inPlace, SampleColumns, type EncodedChunk } from "./chunk/index.ts";
 import {
   appendSample,
   blockStartMs,
@@ -34,12 +34,16 @@ import {
 import {
   appendChunk,
   countFitting,
+  dropLastEntry,
+  lastEntry,
   packedBytes,
   packedEndMs,
   packedEntries,
   packSamples,
   readChunk,
+  type PackedEntry,
 } from "./packed.ts";
+import { readColumns } from "./read-columns.ts";
 import { changeGuarded } from "./seqlock.ts";
 
 /** What became of one sample. "present": the same sample was there already, nothing changed. */
@@ -78,12 +82,21 @@ interface ChainSettings {
  * as soon as the block behind it has so many: by then the window for late samples has passed as a rule.
  */
 const samplesBeforePacking = 8;
+/** What is compressed joins the chunk before it up to this length: long chunks are smaller, but each time all of it is encoded anew. */
+const samplesPerJoinedChunk = 2 * samplesPerBlock;
+
+/** What takes the place of a block of columns. */
+interface PackedBlock {
+  readonly chunks: readonly EncodedChunk[];
+  /** The chunk before it, whose samples are among them. */
+  readonly joined: PackedEntry | undefined;
+}
 
 export function createChainWriter(views: HeadViews, arena: Arena, settings: ChainSettings): ChainWriter {
   const { outOfOrderWindowMs, onPacked } = settings;
   const unpacked = new SampleColumns();
-  /** All series that began together are packed together: an array for each would be ten megabytes at once. */
-  const startsOfBlock = new Float64Array(samplesPerBlock);
+  /** What is packed. All series that began together are packed together: arrays for each would be ten megabytes at once. */
+  const packing = new SampleColumns({ hasStarts: true });
 
   const field = (slot: number, index: number) => views.slots[slot * slotInts + index]!;
   const setField = (slot: number, index: number, value: number) =>
@@ -138,12 +151,12 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
       if (formatOf(block) === formatPacked || views.ints[block * blockInts + blockIsUnpackable] === 1)
         before = block;
       else {
-        const chunks = compress(block);
-        if (chunks === undefined) {
+        const packedBlock = compress(block, before);
+        if (packedBlock === undefined) {
           views.ints[block * blockInts + blockIsUnpackable] = 1;
           before = block;
         } else {
-          const packed = replace(slot, before, block, chunks);
+          const packed = replace(slot, before, block, packedBlock);
           // The arena is full: what comes later may find room.
           if (packed === 0) break;
           before = packed;
@@ -155,24 +168,30 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     if (isPacked) onPacked(slot);
   }
 
-  /** A block's samples as chunks; undefined when they do not get smaller. */
-  function compress(block: number): EncodedChunk[] | undefined {
+  /** A block's samples as chunks, together with those of a short chunk at the end of the one before; undefined when they do not get smaller. */
+  function compress(block: number, before: number): PackedBlock | undefined {
     const count = sampleCount(views, block);
-    const values = views.floats.subarray(valuesStart(block), valuesStart(block) + count);
-    const timestampsMs = views.floats.subarray(timesStart(block), timesStart(block) + count);
-    const startMs = blockStartMs(views, block);
-    const starts = startMs === 0 ? {} : { startTimestampsMs: startsOfBlock.fill(startMs).subarray(0, count) };
-    if (formatOf(block) === formatFloatColumns) {
-      const chunks = packSamples({ timestampsMs, values, ...starts });
-      return chunks !== undefined && packedBytes(chunks) <= blockBodyBytes / 2 ? chunks : undefined;
+    const last = before === 0 ? undefined : lastEntry(views, before);
+    packing.clear();
+    if (last !== undefined && last.sampleCount + count <= samplesPerJoinedChunk) {
+      readChunk(views, last, packing);
+      readColumns(views, block, { from: 0, to: count }, packing);
+      const chunks = packSamples(packing.copy(inPlace));
+      if (chunks !== undefined && countFitting(views, before, chunks, last) === chunks.length)
+        return { chunks, joined: last };
+      packing.clear();
     }
-    const histograms = Array.from(values, (_, index) => readHistogram(views, values, index));
-    return packSamples({ timestampsMs, values, histograms, ...starts });
+    readColumns(views, block, { from: 0, to: count }, packing);
+    const chunks = packSamples(packing.copy(inPlace));
+    const isSmall = chunks !== undefined && packedBytes(chunks) <= blockBodyBytes / 2;
+    return chunks === undefined || (formatOf(block) === formatFloatColumns && !isSmall)
+      ? undefined
+      : { chunks, joined: undefined };
   }
 
   /** Puts chunks in the place of a block of columns behind `before` (0: the first); gives the last block of theirs, 0 when the arena is full. */
-  function replace(slot: number, before: number, block: number, chunks: readonly EncodedChunk[]): number {
-    const joining = before === 0 ? 0 : countFitting(views, before, chunks);
+  function replace(slot: number, before: number, block: number, { chunks, joined }: PackedBlock): number {
+    const joining = before === 0 ? 0 : countFitting(views, before, chunks, joined);
     const added: number[] = [];
     for (const chunk of chunks.slice(joining)) {
       const into = added.at(-1);
@@ -189,6 +208,7 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     const next = nextBlock(views, block);
     if (added.length > 0) setNext(added.at(-1)!, next);
     changeGuarded(views, slot, () => {
+      if (joined !== undefined) dropLastEntry(views, before);
       for (const chunk of chunks.slice(0, joining)) appendChunk(views, before, chunk);
       if (before === 0) setField(slot, slotFirstBlock, added[0]!);
       else setNext(before, added[0] ?? next);

@@ -11,7 +11,7 @@ import {
 } from "./layout.ts";
 
 /**
- * The block format "float columns": 64 timestamps (Unix ms), then 64 values, both float64.
+ * The block format "float columns": 32 timestamps (Unix ms), then 32 values, both float64.
  * A block's length counts samples. Values move as bytes only, never as JS numbers, so that the staleness marker keeps its bits.
  */
 export const samplesPerBlock: number = blockBodyBytes / 16;

@@ -16,11 +16,11 @@ import {
 } from "./layout.ts";
 import { changeGuarded } from "./seqlock.ts";
 
-/** A series keeps its newest exemplars in at most three blocks: 22 to 33 of them when they name a trace and a span. */
-const blocksPerSeriesMax = 3;
-/** OpenMetrics allows 128 characters; four bytes each and the lengths. */
-const labelBytesMax = 600;
+/** A series keeps its newest exemplars in at most six blocks: 26 to 30 of them when they name a trace and a span. */
+const blocksPerSeriesMax = 6;
 const stampBytes = 16;
+/** OpenMetrics allows 128 characters; three bytes each, as most scripts take, and the lengths. An exemplar fits into a block. */
+const labelBytesMax = blockBodyBytes - stampBytes - 8;
 
 export type ExemplarOutcome = "stored" | "exemplar_out_of_order" | "exemplar_too_large" | "memory_limit";
 
@@ -33,7 +33,7 @@ export interface ExemplarWriter {
 }
 
 export function createExemplarWriter(views: HeadViews, arena: Arena): ExemplarWriter {
-  const scratch: ByteSink = { bytes: new Uint8Array(stampBytes + labelBytesMax + 64), offset: 0 };
+  const scratch: ByteSink = { bytes: new Uint8Array(blockBodyBytes + 64), offset: 0 };
   const scratchView = new DataView(scratch.bytes.buffer);
   /** By slot; there is none before the first exemplar. */
   const lastMsOf: number[] = [];

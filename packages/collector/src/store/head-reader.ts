@@ -5,19 +5,16 @@ import {
   type HeadStatistics,
   type Labels,
   type Matcher,
-  type NativeHistogram,
   type Queryable,
   type SelectOptions,
   type SeriesExemplars,
   type SeriesSamples,
   type TimeRange,
 } from "../model/index.ts";
-import { createCatalogueReader } from "./catalogue-reader.ts";
-import type { CatalogueSeries } from "./catalogue-writer.ts";
+import { createCatalogueReader, type CatalogueReader } from "./catalogue-reader.ts";
 import { FloatPool, inPlace, SampleColumns } from "./chunk/index.ts";
-import { blockStartMs, lowerBound, nextBlock, sampleCount, timesStart, valuesStart } from "./columns.ts";
+import { lowerBound, nextBlock, sampleCount, timesStart } from "./columns.ts";
 import { readExemplars } from "./exemplars.ts";
-import { readHistogram } from "./histograms.ts";
 import {
   blockFormat,
   blockInts,
@@ -32,7 +29,9 @@ import {
   type HeadHandle,
 } from "./layout.ts";
 import { packedEndMs, packedEntries, packedStartMs, readChunk } from "./packed.ts";
+import { readColumns } from "./read-columns.ts";
 import { gone, readGuarded } from "./seqlock.ts";
+import type { CatalogueSeries } from "./series-index.ts";
 
 const everything: TimeRange = { startMs: -Infinity, endMs: Infinity };
 const stepsBetweenLooks = 256;
@@ -52,15 +51,16 @@ export interface HeadReader extends Queryable {
 /**
  * Reads the head of the store in any thread, while its writer goes on in another.
  * Each call sees every sample whose `ingest` returned before the call; the arrays it gives are the caller's own.
+ * `known`: the catalogue, where this thread has it already.
  * @throws CollectorError QUARTET_PROMQL_EXECUTION when the handle is of another version, or the writer died inside a change;
  * QUARTET_REGEX_INVALID for a matcher that RE2 refuses.
  */
-export function openHeadReader(handle: HeadHandle): HeadReader {
+export function openHeadReader(handle: HeadHandle, known?: CatalogueReader): HeadReader {
   if (handle.layoutVersion !== 1) {
     throw new CollectorError("QUARTET_PROMQL_EXECUTION", `unknown layout ${String(handle.layoutVersion)}`);
   }
   const views = new HeadViews(handle);
-  const catalogue = createCatalogueReader(views);
+  const catalogue = known ?? createCatalogueReader(views);
   /** What is read of one series. Kept between calls, so that a query allocates only its result. */
   const plain = new SampleColumns();
   const withStarts = new SampleColumns({ hasStarts: true });
@@ -130,17 +130,7 @@ export function openHeadReader(handle: HeadHandle): HeadReader {
     if (to < count && views.floats[timesStart(block) + to] === range.endMs) to += 1;
     if (to <= first) return;
     const from = isNewestOnly ? to - 1 : first;
-    const isMixed = formatOf(block) === formatMixedColumns;
-    const { length } = columns;
-    columns.append(
-      views.floats.subarray(timesStart(block) + from, timesStart(block) + to),
-      views.floats.subarray(valuesStart(block) + from, valuesStart(block) + to),
-      blockStartMs(views, block),
-    );
-    if (!isMixed) return;
-    columns.histograms ??= new Array<NativeHistogram | undefined>(columns.length).fill(undefined);
-    for (let at = length; at < columns.length; at += 1)
-      columns.histograms[at] = readHistogram(views, columns.values, at);
+    readColumns(views, block, { from, to }, columns);
   }
 
   function readSamples(

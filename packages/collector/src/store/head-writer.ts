@@ -32,6 +32,7 @@ import {
 } from "./layout.ts";
 import { changeGuarded } from "./seqlock.ts";
 import { SeriesByLabels } from "./series-by-labels.ts";
+import type { CatalogueSeries } from "./series-index.ts";
 
 /** Why the head refused a sample. */
 export type RefusalReason =
@@ -93,10 +94,7 @@ export interface HeadWriter {
   handle(): HeadHandle;
 }
 
-interface HeadSeries {
-  readonly slot: number;
-  readonly generation: number;
-  readonly labels: Labels;
+interface HeadSeries extends CatalogueSeries {
   /** Its metric's type, help or unit was told. */
   isDescribed: boolean;
 }
@@ -130,7 +128,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
   const bySlot: (HeadSeries | undefined)[] = [];
   const byLabels = new SeriesByLabels(bySlot);
   const freeSlots: number[] = [];
-  const catalogue = createCatalogueWriter(views, () => bySlot.filter((series) => series !== undefined));
+  const catalogue = createCatalogueWriter(views);
   const staged: StagedSample = { timestampMs: 0, startTimestampMs: 0, value: new Float64Array(1) };
   let closedBeforeMs = -Infinity;
   let truncatedBeforeMs = -Infinity;
@@ -162,15 +160,14 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     const slot = takeSlot();
     if (slot === undefined) return "series_limit";
     const generation = views.slots[slot * slotInts + slotGeneration]!;
-    const added = catalogue.add({ slot, generation, labels });
-    if (added === undefined) {
+    const series = catalogue.add({ slot, generation, labels, isDescribed: false });
+    if (series === undefined) {
       freeSlots.push(slot);
       return "memory_limit";
     }
-    const series = { slot, generation, labels: added, isDescribed: false };
     bySlot[slot] = series;
     byLabels.add(series);
-    cardinality.add(added);
+    cardinality.add(series.labels);
     return series;
   }
 
@@ -321,7 +318,7 @@ export function createHead(settings: HeadSettings): HeadWriter & HeadReader {
     }
   }
 
-  const reader = openHeadReader(shared);
+  const reader = openHeadReader(shared, catalogue);
   return {
     ...reader,
     restore,

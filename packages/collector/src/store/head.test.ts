@@ -250,7 +250,7 @@ test("what a writer noted of its series is of no account when the series has lef
 
 test("a full arena refuses samples by reason and recovers when old ones leave", () => {
   const { head, clock } = setup({ retentionMs: 10_000, arenaBytesMax: 64 * 1024 });
-  const writes = Array.from({ length: 100 }, (_, index) =>
+  const writes = Array.from({ length: 200 }, (_, index) =>
     series({ __name__: `m${index}` }, [[clock.ms, 1]]),
   );
   const first = head.ingest(writes);

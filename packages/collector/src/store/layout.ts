@@ -36,9 +36,9 @@ export const slotLastBlock = 3;
 export const slotFirstExemplarBlock = 4;
 export const slotLastExemplarBlock = 5;
 
-/** 64 samples of 16 bytes, or 1,024 bytes of whatever a format makes of them. */
-export const blockBodyBytes = 1024;
-export const blockHeadBytes = 32;
+/** 32 samples of 16 bytes, or 512 bytes of whatever a format makes of them. */
+export const blockBodyBytes = 512;
+export const blockHeadBytes = 24;
 export const blockBytes: number = blockHeadBytes + blockBodyBytes;
 export const blockInts: number = blockBytes / 4;
 export const blockFloats: number = blockBytes / 8;

@@ -17,14 +17,15 @@ import {
 /**
  * The block format "packed": chunks one after another, ascending by time. Before each stand the times of its first and last
  * sample (float64), its length in bytes and its number of samples (int32); each begins at a multiple of 8 bytes.
- * A block's length counts bytes. What is packed never changes.
+ * A block's length counts bytes. What is packed never changes, but for a short chunk at the end: the next samples may join it.
  */
 const entryHeadBytes = 24;
 const entryLengthInt = 4;
 const entryCountInt = 5;
 
 const chunkBytesMax = blockBodyBytes - entryHeadBytes;
-const sizeOf = ({ bytes }: EncodedChunk) => entryHeadBytes + Math.ceil(bytes.length / 8) * 8;
+/** What a chunk takes with what stands before it. */
+const sizeOf = (chunkBytes: number) => entryHeadBytes + Math.ceil(chunkBytes / 8) * 8;
 
 /** One chunk inside a block. */
 export interface PackedEntry {
@@ -34,6 +35,20 @@ export interface PackedEntry {
   /** Where its bytes are in `views.bytes`. */
   readonly start: number;
   readonly end: number;
+}
+
+/** The last chunk of a block; undefined when the block is of another format. */
+export function lastEntry(views: HeadViews, block: number): PackedEntry | undefined {
+  return views.ints[block * blockInts + blockFormat] === formatPacked
+    ? packedEntries(views, block).at(-1)
+    : undefined;
+}
+
+/** Takes the last chunk out of a block; another must follow before anybody can look. */
+export function dropLastEntry(views: HeadViews, block: number): void {
+  const { start } = packedEntries(views, block).at(-1)!;
+  const used = start - entryHeadBytes - blockHeadBytes - block * blockBytes;
+  Atomics.store(views.ints, block * blockInts + blockLength, used);
 }
 
 /** The samples as chunks that fit into a block each; undefined when one sample alone is too large. */
@@ -59,22 +74,28 @@ export function packSamples(samples: Omit<SeriesSamples, "labels">): EncodedChun
 
 /** What the chunks take in blocks of their own. */
 export function packedBytes(chunks: readonly EncodedChunk[]): number {
-  return chunks.reduce((sum, chunk) => sum + sizeOf(chunk), 0);
+  return chunks.reduce((sum, chunk) => sum + sizeOf(chunk.bytes.length), 0);
 }
 
-/** How many of the chunks, from the first on, still fit into a block. */
-export function countFitting(views: HeadViews, block: number, chunks: readonly EncodedChunk[]): number {
+/** How many of the chunks, from the first on, still fit into a block, if need be in the place of its last one. */
+export function countFitting(
+  views: HeadViews,
+  block: number,
+  chunks: readonly EncodedChunk[],
+  replaced?: PackedEntry,
+): number {
   const { ints } = views;
   if (ints[block * blockInts + blockFormat] !== formatPacked) return 0;
   let room = blockBodyBytes - ints[block * blockInts + blockLength]!;
-  const over = chunks.findIndex((chunk) => (room -= sizeOf(chunk)) < 0);
+  if (replaced !== undefined) room += sizeOf(replaced.end - replaced.start);
+  const over = chunks.findIndex((chunk) => (room -= sizeOf(chunk.bytes.length)) < 0);
   return over < 0 ? chunks.length : over;
 }
 
 /** Appends a chunk to a packed block; false when there is no room. The slot's version is odd, or nobody can reach the block. */
 export function appendChunk(views: HeadViews, block: number, chunk: EncodedChunk): boolean {
   const used = views.ints[block * blockInts + blockLength]!;
-  if (used + sizeOf(chunk) > blockBodyBytes) return false;
+  if (used + sizeOf(chunk.bytes.length) > blockBodyBytes) return false;
   const at = block * blockBytes + blockHeadBytes + used;
   views.floats[at / 8] = chunk.minMs;
   views.floats[at / 8 + 1] = chunk.maxMs;
@@ -82,7 +103,7 @@ export function appendChunk(views: HeadViews, block: number, chunk: EncodedChunk
   views.ints[at / 4 + entryCountInt] = chunk.sampleCount;
   views.bytes.set(chunk.bytes, at + entryHeadBytes);
   views.floats[block * blockFloats + blockTimeFloat] = chunk.maxMs;
-  Atomics.store(views.ints, block * blockInts + blockLength, used + sizeOf(chunk));
+  Atomics.store(views.ints, block * blockInts + blockLength, used + sizeOf(chunk.bytes.length));
   return true;
 }
 

@@ -1,5 +1,10 @@
-import { compileMatcher, type Matcher } from "../model/index.ts";
-import type { CatalogueSeries } from "./catalogue-writer.ts";
+import { compileMatcher, type Labels, type Matcher } from "../model/index.ts";
+
+export interface CatalogueSeries {
+  readonly slot: number;
+  readonly generation: number;
+  readonly labels: Labels;
+}
 
 /**
  * The inverted index of one thread. A series gets the next ordinal when it is added, so every posting list is
