@@ -4,7 +4,7 @@ import protobuf from "protobufjs";
  * Whether protobufjs is known to read these bytes otherwise than the protobuf specification says, so that it is no oracle for them:
  * a message field that comes twice (it replaces, the specification merges), two fields of a oneof (it keeps both),
  * numbers of six bytes and more in 32-bit fields, lengths, tags and bools (it takes ten bytes whatever they say).
- * Each has a test of its own in `differences.test.ts`. The bytes must be well formed otherwise.
+ * Each has a test of its own in `differences.test.ts`. The bytes may be broken besides.
  */
 export function isReadDifferently(type: protobuf.Type, bytes: Uint8Array): boolean {
   return check(type, bytes, 0, bytes.length);
@@ -50,7 +50,10 @@ function check(type: protobuf.Type, bytes: Uint8Array, start: number, end: numbe
       default: {
         const length = varint();
         if (isWide) return true;
-        if (isNested && check(field.resolvedType as protobuf.Type, bytes, position, position + length))
+        if (
+          isNested &&
+          check(field.resolvedType as protobuf.Type, bytes, position, Math.min(end, position + length))
+        )
           return true;
         position += length;
       }
