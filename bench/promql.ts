@@ -12,7 +12,8 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { answerQuery, answerQueryRange, type Answer } from "../packages/collector/src/api/index.ts";
+import { answerQuery, answerQueryRange } from "../packages/collector/src/answers/index.ts";
+import type { Answer } from "../packages/collector/src/api/index.ts";
 import { languageOf } from "../packages/collector/src/promql/index.ts";
 import { systemClock, type SeriesWrite } from "../packages/collector/src/model/index.ts";
 import {

@@ -36,7 +36,8 @@ const allowed: Record<string, Record<string, readonly string[]>> = {
     rules: ["promql"],
     notify: [],
     export: [],
-    api: ["promql"],
+    api: [],
+    answers: ["promql", "api"],
     ui: [],
   },
   installer: {

@@ -1,20 +1,12 @@
-import {
-  answerConfig,
-  answerFeatures,
-  answerFlags,
-  answerNothing,
-  answerRules,
-  answerRuntimeInfo,
-  success,
-  type Answer,
-  type Endpoint,
-  type Parameters,
-  type ProcessFacts,
-} from "./api/index.ts";
+import type { ProcessFacts } from "./answers/index.ts";
+import { success, type Answer, type Endpoint, type Parameters } from "./api/index.ts";
 import type { QueryPool } from "./query-pool.ts";
 import type { GroupAnswer } from "./rules/index.ts";
 import type { Remote } from "./thread.ts";
 import { version } from "./version.ts";
+
+/** With the language they bring, loaded into this thread for the first who asks. */
+const loadAnswers = () => import("./answers/index.ts");
 
 /** Sends a question to the thread that has the data; what every thread knows is answered here. */
 export async function answerQuestion(
@@ -30,7 +22,10 @@ export async function answerQuestion(
   const { queries, evaluate } = threads;
   switch (endpoint) {
     case "rules":
-      return answerRules(parameters, await evaluate.call<readonly GroupAnswer[]>("groups"));
+      return (await loadAnswers()).answerRules(
+        parameters,
+        await evaluate.call<readonly GroupAnswer[]>("groups"),
+      );
     case "alerts":
       return success(JSON.stringify({ alerts: await evaluate.call("alerts") }));
     case "buildinfo":
@@ -42,15 +37,15 @@ export async function answerQuestion(
     case "target_metadata":
     case "scrape_pools":
     case "alertmanagers":
-      return answerNothing[endpoint];
+      return (await loadAnswers()).answerNothing[endpoint];
     case "features":
-      return answerFeatures(facts());
+      return (await loadAnswers()).answerFeatures(facts());
     case "config":
-      return answerConfig(facts());
+      return (await loadAnswers()).answerConfig(facts());
     case "flags":
-      return answerFlags(facts());
+      return (await loadAnswers()).answerFlags(facts());
     case "runtimeinfo":
-      return answerRuntimeInfo(facts());
+      return (await loadAnswers()).answerRuntimeInfo(facts());
     case "query":
     case "query_range":
     case "query_exemplars":

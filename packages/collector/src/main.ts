@@ -17,8 +17,11 @@ export {
 } from "./journal-admin.ts";
 export { CollectorError } from "./model/index.ts";
 export { languageFeatureNames, type LanguageFeature } from "./model/index.ts";
-export { testRuleFile, type RuleTestFailure, type RuleTestReport } from "./rule-tests.ts";
+export type { RuleTestFailure, RuleTestReport } from "./rule-tests.ts";
 export { parseConfig, configSchema, type CollectorConfig } from "./config/index.ts";
+
+/** What runs files of rule tests, `testRuleFile`. A collector at work needs neither it nor the language in its main thread. */
+export const loadRuleTests = (): Promise<typeof import("./rule-tests.ts")> => import("./rule-tests.ts");
 
 export const collectorUsage = `quartet collector [--config FILE] [--data-dir DIR] [--insecure]
 

@@ -11,11 +11,9 @@ import {
   answerSeries,
   answerTrace,
   answerTsdb,
-  failureOf,
-  type Answer,
-  type Parameters,
   type QueryContext,
-} from "./api/index.ts";
+} from "./answers/index.ts";
+import { failureOf, type Answer, type Parameters } from "./api/index.ts";
 import { readSegments } from "./journal/index.ts";
 import { systemClock, type LanguageFeature } from "./model/index.ts";
 import { languageOf } from "./promql/index.ts";

@@ -1,4 +1,4 @@
-import { testRuleFile, type LanguageFeature, type RuleTestReport } from "@quartet/collector";
+import { loadRuleTests, type LanguageFeature, type RuleTestReport } from "@quartet/collector";
 import { promtool } from "../../parts/index.ts";
 
 /** What a program made of a file of rule tests. */
@@ -20,6 +20,8 @@ export async function askPromtool(file: string): Promise<Verdict> {
   );
   return { hasPassed: code === 0, failed: [...alerts, ...expressions].sort() };
 }
+
+const { testRuleFile } = await loadRuleTests();
 
 /** What ours makes of it. */
 export function askQuartet(

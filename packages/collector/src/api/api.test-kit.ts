@@ -2,7 +2,6 @@ import { labelsFromRecord, systemClock, type SampleWrite, type SeriesWrite } fro
 import { languageOf } from "../promql/index.ts";
 import { createHead } from "../store/index.ts";
 import { createLog, createTelemetry } from "../telemetry/index.ts";
-import { failureOf, type Answer } from "./answer.ts";
 import {
   answerExemplars,
   answerFormatQuery,
@@ -13,10 +12,10 @@ import {
   answerQuery,
   answerQueryRange,
   answerSeries,
-  createApi,
-  type Parameters,
   type QueryContext,
-} from "./index.ts";
+} from "../answers/index.ts";
+import { failureOf, type Answer } from "./answer.ts";
+import { createApi, type Parameters } from "./index.ts";
 import type { ApiSettings, Endpoint } from "./server.ts";
 
 /** Time of the newest samples. */

@@ -85,7 +85,7 @@ export {
   type RedactRule,
   type RequestProcess,
 } from "./process-rules.ts";
-export { compileExpression, compileWholeExpression } from "./expression.ts";
+export { compileExpression, compileWholeExpression, re2 } from "./expression.ts";
 export { severityOfNumber, severityOfText, severityTexts } from "./severity.ts";
 export {
   metricFamilyName,

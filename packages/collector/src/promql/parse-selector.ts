@@ -1,5 +1,4 @@
-import { RE2JS } from "re2js";
-import { metricNameLabel, type Matcher, type MatchOperator } from "../model/index.ts";
+import { metricNameLabel, re2, type Matcher, type MatchOperator } from "../model/index.ts";
 import type { AtModifier, Node, VectorSelector } from "./ast.ts";
 import { literalMs, parseOffset, parsePositiveDuration } from "./parse-duration.ts";
 import { readNumber, readString, type TokenCursor } from "./token-cursor.ts";
@@ -25,7 +24,7 @@ function checkMatcher(cursor: TokenCursor, start: number, matcher: Matcher): Mat
   if (matcher.operator === "=" || matcher.operator === "!=") return matcher;
   try {
     // By itself, as "a)|(b" is an expression only inside the parentheses that anchor it.
-    RE2JS.compile(matcher.value);
+    re2().RE2JS.compile(matcher.value);
   } catch (error) {
     return cursor.fail(start, error instanceof Error ? error.message : String(error));
   }

@@ -1,6 +1,6 @@
 import {
   languageFeatureNames,
-  testRuleFile,
+  loadRuleTests,
   type LanguageFeature,
   type RuleTestFailure,
   type RuleTestReport,
@@ -44,8 +44,9 @@ interface Request {
   readonly output: "table" | "json";
 }
 
-function testRules(args: readonly string[], io: CommandIo): ExitCode {
+async function testRules(args: readonly string[], io: CommandIo): Promise<ExitCode> {
   const { files, output, ...settings } = parseRequest(args);
+  const { testRuleFile } = await loadRuleTests();
   const reports: RuleTestReport[] = [];
   for (const file of files) {
     io.signal.throwIfAborted();

@@ -1,5 +1,5 @@
-import { RE2JS } from "re2js";
-import { labelValue, metricNameLabel } from "../../model/index.ts";
+import type { RE2JS } from "re2js";
+import { labelValue, metricNameLabel, re2 } from "../../model/index.ts";
 import { mergeEqualRows, type Block } from "../block.ts";
 import { withLabel } from "../label-edit.ts";
 import { executionError } from "../execution-error.ts";
@@ -33,7 +33,7 @@ interface Replacement {
 export function replaceLabel(block: Block, { target, template, source, expression }: Replacement): Block {
   let pattern: RE2JS;
   try {
-    pattern = RE2JS.compile(`^(?s:${expression})$`);
+    pattern = re2().RE2JS.compile(`^(?s:${expression})$`);
   } catch {
     throw executionError(`invalid regular expression in label_replace(): ${expression}`);
   }

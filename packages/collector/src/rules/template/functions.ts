@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
-import { RE2JS } from "re2js";
+import type { RE2JS } from "re2js";
+import { re2 } from "../../model/index.ts";
 import { parseDurationMs } from "../../promql/index.ts";
 import { builtins } from "./builtins.ts";
 import { goQueryEscape, type TemplateFunction } from "./function.ts";
@@ -26,7 +27,7 @@ function toTitle(text: string): string {
 
 function compile(pattern: string): RE2JS {
   try {
-    return RE2JS.compile(pattern);
+    return re2().RE2JS.compile(pattern);
   } catch (cause) {
     // Worded by the library as by Go: "error parsing regexp: missing closing ): `(`".
     throw new TemplateProblem(cause instanceof Error ? cause.message : String(cause));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { ParameterError } from "../api/index.ts";
 import { labelsFromRecord, type HeadStatistics } from "../model/index.ts";
-import { ParameterError } from "./parameters.ts";
 import {
   answerConfig,
   answerFeatures,

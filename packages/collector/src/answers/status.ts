@@ -1,3 +1,4 @@
+import { success, type Answer, parameter, ParameterError, type Parameters } from "../api/index.ts";
 import {
   labelsToRecord,
   metricNameLabel,
@@ -5,8 +6,6 @@ import {
   type LanguageFeature,
 } from "../model/index.ts";
 import { formatDurationMs, languageFeatures, languageOf, queryDefaults } from "../promql/index.ts";
-import { success, type Answer } from "./answer.ts";
-import { parameter, ParameterError, type Parameters } from "./parameters.ts";
 
 /** What the process knows of itself. */
 export interface ProcessFacts {

@@ -1,6 +1,5 @@
+import { failure, type Answer, parameter, ParameterError, type Parameters } from "../api/index.ts";
 import { decodeRequest } from "../otlp/index.ts";
-import { failure, type Answer } from "./answer.ts";
-import { parameter, ParameterError, type Parameters } from "./parameters.ts";
 
 /** One record of the `spans` stream that may hold spans of the trace. */
 interface SpanRecord {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ParameterError } from "./parameters.ts";
+import { ParameterError } from "../api/index.ts";
 import { answerRules } from "./rule-list.ts";
 
 const rule = (name: string, type: "alerting" | "recording", labels: Record<string, string> = {}) =>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { failureOf, type Answer } from "../api/index.ts";
 import { encodeRequest } from "../otlp/index.ts";
-import { failureOf, type Answer } from "./answer.ts";
 import { answerTrace } from "./index.ts";
 
 const wanted = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
+import {
+  success,
+  type Answer,
+  parameter,
+  ParameterError,
+  parametersNamed,
+  type Parameters,
+} from "../api/index.ts";
 import { compileMatcher, type Matcher } from "../model/index.ts";
-import { success, type Answer } from "./answer.ts";
 import { selectorsOf } from "./matchers.ts";
-import { parameter, ParameterError, parametersNamed, type Parameters } from "./parameters.ts";
 
 interface ListedRule {
   readonly name: string;

@@ -9,7 +9,7 @@ import {
   refused,
   startApi,
   type StartedApi,
-} from "./api.test-kit.ts";
+} from "../api/api.test-kit.ts";
 
 let api: StartedApi;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
+import { inParameter, ParameterError, parametersNamed, type Parameters } from "../api/index.ts";
 import { compileMatcher, type Matcher } from "../model/index.ts";
 import { parseExpression } from "../promql/index.ts";
-import { inParameter, ParameterError, parametersNamed, type Parameters } from "./parameters.ts";
 
 /** The selectors of `match[]`, each a plain one with a condition that not every series meets by lacking a label. @throws ParameterError */
 export function selectorsOf(parameters: Parameters): readonly (readonly Matcher[])[] {

@@ -1,3 +1,16 @@
+import {
+  success,
+  type Answer,
+  beginningMs,
+  durationMs,
+  endOfTimeMs,
+  inParameter,
+  limitOf,
+  parameter,
+  ParameterError,
+  timeMs,
+  type Parameters,
+} from "../api/index.ts";
 import { labelsToRecord, type Queryable } from "../model/index.ts";
 import {
   evaluateInstant,
@@ -12,19 +25,7 @@ import {
   type Language,
   type QueryValue,
 } from "../promql/index.ts";
-import { success, type Answer } from "./answer.ts";
 import { selectorsOf } from "./matchers.ts";
-import {
-  beginningMs,
-  durationMs,
-  endOfTimeMs,
-  inParameter,
-  limitOf,
-  parameter,
-  ParameterError,
-  timeMs,
-  type Parameters,
-} from "./parameters.ts";
 import { isTruncatedBy, valueJson } from "./value-json.ts";
 
 /** What the data endpoints need; they run in the query worker. */
