@@ -110,6 +110,12 @@ export function moveAside(path: string): string | undefined {
   }
 }
 
+/** Where in a file bytes stand that belong to no series; their checksum follows them. */
+export interface PartPlace {
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
 export interface Trailer {
   readonly indexOffset: number;
   readonly indexBytes: number;

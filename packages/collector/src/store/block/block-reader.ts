@@ -2,7 +2,14 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { crc32, zstdDecompressSync } from "node:zlib";
 import { CollectorError, type TimeRange } from "../../model/index.ts";
 import { decodeChunk, type EncodedChunk, type SampleColumns } from "../chunk/index.ts";
-import { crcBytes, damagedFile, decodeTrailer, trailerBytes, type Trailer } from "./block-file.ts";
+import {
+  crcBytes,
+  damagedFile,
+  decodeTrailer,
+  trailerBytes,
+  type PartPlace,
+  type Trailer,
+} from "./block-file.ts";
 import { decodeBlockIndex, type BlockIndex } from "./block-index.ts";
 
 /** An index of this many bytes has some ten million series. */
@@ -22,6 +29,8 @@ export interface BlockReader {
   overlaps(series: number, range: TimeRange): boolean;
   /** The chunks of one series as they stand in the file, checked. @throws CollectorError QUARTET_BLOCK_INVALID */
   chunks(series: number): EncodedChunk[];
+  /** What `addPart` was given; valid until the next read. @throws CollectorError QUARTET_BLOCK_INVALID */
+  part(place: PartPlace): Buffer;
   close(): void;
 }
 
@@ -66,13 +75,16 @@ function read(path: string, fd: number): BlockReader {
     return window.subarray(start - windowStart, end - windowStart);
   }
 
-  function checked(chunk: number): Buffer {
-    const bytes = bytesAt(offsets[chunk]!, offsets[chunk + 1]!);
+  /** The same without the checksum at their end, which is right. */
+  function checkedAt(start: number, end: number, name: string): Buffer {
+    const bytes = bytesAt(start, end);
     const content = bytes.subarray(0, -crcBytes);
     if (crc32(content) !== bytes.readUInt32LE(content.length))
-      throw damagedFile(path, `the checksum of chunk ${chunk} is wrong`);
+      throw damagedFile(path, `the checksum of ${name} is wrong`);
     return content;
   }
+
+  const checked = (chunk: number) => checkedAt(offsets[chunk]!, offsets[chunk + 1]!, `chunk ${chunk}`);
 
   /** The first of a series' chunks that ends at or after a time. */
   function firstAt(series: number, timeMs: number): number {
@@ -118,6 +130,8 @@ function read(path: string, fd: number): BlockReader {
       }
       return chunks;
     },
+    part: ({ offset, sizeBytes: partBytes }) =>
+      checkedAt(offset, offset + partBytes + crcBytes, `the part at ${offset}`),
     close: () => closeSync(fd),
   };
 }

@@ -4,7 +4,14 @@ import { promisify } from "node:util";
 import { crc32, zstdCompressSync } from "node:zlib";
 import type { Labels } from "../../model/index.ts";
 import type { EncodedChunk } from "../chunk/index.ts";
-import { crcBytes, encodeTrailer, publish, temporaryPath, type BlockFacts } from "./block-file.ts";
+import {
+  crcBytes,
+  encodeTrailer,
+  publish,
+  temporaryPath,
+  type BlockFacts,
+  type PartPlace,
+} from "./block-file.ts";
 import { BlockIndexWriter, type ChunkPlace } from "./block-index.ts";
 
 const bufferBytes = 256 * 1024;
@@ -14,6 +21,8 @@ const fsyncAsync = promisify(fsync);
 export interface BlockWriter {
   /** One series with all its chunks, ascending by time; each series once. A chunk is done with when the next one is asked for. */
   add(labels: Labels, chunks: Iterable<EncodedChunk>): void;
+  /** Bytes that belong to no series, behind the chunks of all; who reads them must be told where, by `extra` of `finish`. */
+  addPart(bytes: Uint8Array): PartPlace;
   /** Syncs what was added so far beside the event loop, so that `finish` has little to wait for. */
   settle(): Promise<void>;
   /** Syncs the file and gives it its name, in the place of one that has it already. Blocks its thread until then. */
@@ -56,16 +65,25 @@ export function openBlockWriter(path: string): BlockWriter {
   }
 
   const checksum = Buffer.alloc(crcBytes);
+  function appendChecked(bytes: Uint8Array): void {
+    append(bytes);
+    checksum.writeUInt32LE(crc32(bytes));
+    append(checksum);
+  }
+
   return {
     add(labels, chunks) {
       const places: ChunkPlace[] = [];
       for (const { bytes, ...place } of chunks) {
-        append(bytes);
-        checksum.writeUInt32LE(crc32(bytes));
-        append(checksum);
+        appendChecked(bytes);
         places.push({ ...place, sizeBytes: bytes.length });
       }
       index.add(labels, places);
+    },
+    addPart(bytes) {
+      const offset = written + buffered;
+      appendChecked(bytes);
+      return { offset, sizeBytes: bytes.length };
     },
     async settle() {
       flush();

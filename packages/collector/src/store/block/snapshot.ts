@@ -1,13 +1,14 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { hasCode, type MetricMetadata, type SeriesExemplars, type TimeRange } from "../../model/index.ts";
 import type { Log } from "../../telemetry/index.ts";
 import { eachChunk, FloatPool, SampleColumns } from "../chunk/index.ts";
 import type { HeadReader } from "../head-reader.ts";
 import type { HeadWriter } from "../head-writer.ts";
-import { moveAside, snapshotName } from "./block-file.ts";
+import { moveAside, snapshotName, type PartPlace } from "./block-file.ts";
 import { openBlock, type BlockReader } from "./block-reader.ts";
-import { openBlockWriter } from "./block-writer.ts";
+import { openBlockWriter, type BlockWriter } from "./block-writer.ts";
 import { inSlices } from "./in-slices.ts";
 
 const everything: TimeRange = { startMs: -Infinity, endMs: Infinity };
@@ -17,8 +18,14 @@ interface SnapshotExtra {
   /** The caller's own: up to where of the stream the snapshot goes. */
   readonly place: unknown;
   readonly metadata: readonly (readonly [string, MetricMetadata])[];
+  /** Where the exemplars are, each part the JSON of an array of `SeriesExemplars`, compressed. */
+  readonly exemplarParts?: readonly PartPlace[];
+  /** All of them, in snapshots of before there were parts; the programs that wrote those want it to be there. */
   readonly exemplars: readonly SeriesExemplars[];
 }
+
+/** The exemplars of some thousand series, all at once, would take megabytes of a thread that has other work. */
+const partBytesMin = 64 * 1024;
 
 /**
  * Writes all that the head holds, in the place of the last snapshot, and lets the thread's other work have its turns meanwhile.
@@ -32,12 +39,37 @@ export async function writeSnapshot(
   using writer = openBlockWriter(join(dir, snapshotName));
   const samples = head.scan(everything);
   await inSlices(samples, ({ labels, ...each }) => writer.add(labels, eachChunk(each)), signal);
-  const exemplars: SeriesExemplars[] = [];
-  await inSlices(head.scanExemplars(everything), (each) => exemplars.push(each), signal);
+  const exemplarParts = await writeExemplars(writer, head, signal);
   await writer.settle();
-  const extra: SnapshotExtra = { place, metadata: [...head.metadata()], exemplars };
+  const extra: SnapshotExtra = { place, metadata: [...head.metadata()], exemplarParts, exemplars: [] };
   // Its name says no stretch, and nobody asks for one.
   writer.finish({ startMs: 0, endMs: 0 }, extra);
+}
+
+async function writeExemplars(
+  writer: BlockWriter,
+  head: HeadReader,
+  signal: AbortSignal | undefined,
+): Promise<readonly PartPlace[]> {
+  const places: PartPlace[] = [];
+  let series: string[] = [];
+  let sizeBytes = 0;
+  const flush = () => {
+    if (series.length === 0) return;
+    const json = Buffer.from(`[${series.join(",")}]`);
+    places.push(writer.addPart(zstdCompressSync(json, { pledgedSrcSize: json.length })));
+    series = [];
+    sizeBytes = 0;
+  };
+  const visit = (each: SeriesExemplars) => {
+    const json = JSON.stringify(each);
+    series.push(json);
+    sizeBytes += json.length;
+    if (sizeBytes >= partBytesMin) flush();
+  };
+  await inSlices(head.scanExemplars(everything), visit, signal);
+  flush();
+  return places;
 }
 
 /** Bytes of the last snapshot on disk; 0 when there is none. */
@@ -60,7 +92,7 @@ export function restoreSnapshot(head: HeadWriter, dir: string, log: Log): unknow
     return undefined;
   }
   try {
-    const { metadata, exemplars, place } = block.index.extra as unknown as SnapshotExtra;
+    const { metadata, exemplarParts = [], exemplars, place } = block.index.extra as unknown as SnapshotExtra;
     for (const [metric, known] of metadata) head.describe(metric, known);
     const columns = new SampleColumns({ hasStarts: true });
     const pool = new FloatPool();
@@ -70,7 +102,11 @@ export function restoreSnapshot(head: HeadWriter, dir: string, log: Log): unknow
       head.restore({ labels, ...columns.copy(pool) });
     }
     const unknown = { type: "unknown", help: "", unit: "", startTimestampMs: 0, samples: [] } as const;
-    head.ingest(exemplars.map((each) => ({ ...unknown, ...each })));
+    const takeExemplars = (all: readonly SeriesExemplars[]) =>
+      head.ingest(all.map((each) => ({ ...unknown, ...each })));
+    takeExemplars(exemplars);
+    for (const part of exemplarParts)
+      takeExemplars(JSON.parse(zstdDecompressSync(block.part(part)).toString()) as SeriesExemplars[]);
     return place;
   } catch (error) {
     // What was taken in until then is true; the stream has it once more.
