@@ -103,9 +103,14 @@ export function createHttpHandler(settings: HandlerSettings): HttpHandler {
       });
       if (body.kind === "refused") return { outcome: body, signal, contentType };
       admitted.spend(body.bytes.length);
-      const outcome = await intake.accept(signal, contentType, body.bytes);
+      let isGivenBack = false;
+      const giveBack = () => {
+        if (!isGivenBack) blocks.give(body.bytes);
+        isGivenBack = true;
+      };
+      const outcome = await intake.accept(signal, contentType, body.bytes, { grow: room.grow, giveBack });
       // The journal has written it, or will not: nobody looks at it any more.
-      blocks.give(body.bytes);
+      giveBack();
       return { outcome, signal, contentType };
     } finally {
       room.release();

@@ -2,13 +2,13 @@ import { freeMemory, type Clock, type JournalBatch, type RequestProcess } from "
 import { inspectRequest, timeProblems, type OtlpContentType, type OtlpSignal } from "../otlp/index.ts";
 import type { Log } from "../telemetry/index.ts";
 import { ownedSizeBytesMin } from "./blocks.ts";
-import { refusalOf, type Outcome } from "./outcome.ts";
+import { refusalOf, type Outcome, type Refusal } from "./outcome.ts";
 import type { ReceiveMetrics } from "./telemetry.ts";
 
 interface IntakeSettings {
   /** Resolves when the batch is synced. */
   readonly append: (signal: OtlpSignal, batch: JournalBatch) => Promise<unknown>;
-  /** OTLP/JSON to protobuf, in memory of its own if that is 64 KiB or more. */
+  /** OTLP/JSON to protobuf, in memory of its own if that is 64 KiB or more. Of the JSON a promise looks at a copy, made at once. */
   readonly transcode: (signal: OtlpSignal, json: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   /** Undefined when nothing is done between check and journal. */
   readonly process: RequestProcess | undefined;
@@ -20,7 +20,20 @@ interface IntakeSettings {
 /** What every protocol at the door does with a body: check, cut, process, journal, count. */
 export interface Intake {
   /** Resolves after the batch is in the journal, synced. Never rejects. */
-  accept(signal: OtlpSignal, contentType: OtlpContentType, body: Uint8Array): Promise<Outcome>;
+  accept(
+    signal: OtlpSignal,
+    contentType: OtlpContentType,
+    body: Uint8Array,
+    memory?: BodyMemory,
+  ): Promise<Outcome>;
+}
+
+/** The memory that is kept for a body. */
+interface BodyMemory {
+  /** Keeps so much more; a refusal when there is none. */
+  grow(sizeBytes: number): Refusal | undefined;
+  /** Nobody looks at the body any more. */
+  giveBack(): void;
 }
 
 export function createIntake({ append, transcode, process, clock, metrics, log }: IntakeSettings): Intake {
@@ -32,10 +45,16 @@ export function createIntake({ append, transcode, process, clock, metrics, log }
     return lastReceivedAtMs;
   }
 
-  async function journalJson(signal: OtlpSignal, json: Uint8Array): Promise<Outcome> {
+  async function journalJson(signal: OtlpSignal, json: Uint8Array, memory?: BodyMemory): Promise<Outcome> {
     const startMs = clock.nowMs();
-    const body = await transcode(signal, json);
+    const jsonSizeBytes = json.length;
+    const transcoding = transcode(signal, json);
+    if (transcoding instanceof Promise) memory?.giveBack();
+    const body = await transcoding;
     try {
+      // A list of numbers may become four times as long.
+      const refusal = body.length > jsonSizeBytes ? memory?.grow(body.length - jsonSizeBytes) : undefined;
+      if (refusal !== undefined) return refusal;
       return await journal(signal, body, startMs);
     } finally {
       // A small one may lie in memory of others.
@@ -74,9 +93,9 @@ export function createIntake({ append, transcode, process, clock, metrics, log }
   }
 
   return {
-    async accept(signal, contentType, body) {
+    async accept(signal, contentType, body, memory) {
       try {
-        if (contentType === "application/json") return await journalJson(signal, body);
+        if (contentType === "application/json") return await journalJson(signal, body, memory);
         return await journal(signal, body, clock.nowMs());
       } catch (error) {
         const refusal = refusalOf(error);

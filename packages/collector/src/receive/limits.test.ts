@@ -46,6 +46,29 @@ test("what a request announces is reserved before it comes; a client over its sh
   await vi.waitFor(async () => expect((await send("greedy")).status).toBe(200));
 });
 
+test("JSON that becomes longer as protobuf needs room for what it becomes", async () => {
+  const { url, appended, metrics } = await open({ requestSizeBytesMax: 100_000, inFlightBytesMax: 200_000 });
+  const send = (boundCount: number) => {
+    const histogram = {
+      aggregationTemporality: 2,
+      dataPoints: [{ timeUnixNano: "1", explicitBounds: Array.from({ length: boundCount }, () => 1) }],
+    };
+    const request = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: "m", histogram }] }] }] };
+    const headers = { "content-type": "application/json" };
+    return post(`${url}/v1/metrics`, JSON.stringify(request), headers);
+  };
+  // Two bytes each of JSON, eight of protobuf.
+  expect((await send(10_000)).status).toBe(200);
+  const answer = await send(40_000);
+  expect(answer.status).toBe(503);
+  expect(Number(answer.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+  expect(appended).toHaveLength(1);
+  expect(await metrics()).toContain(
+    'quartet_receive_refused_requests_total{signal="metrics",reason="memory_full"} 1',
+  );
+  expect((await metrics()).join()).not.toContain("in_flight_bytes");
+});
+
 test("a bomb costs the limit, not what it would become", async () => {
   const { url, metrics } = await open({ requestSizeBytesMax: 100_000, inFlightBytesMax: 400_000 });
   const answer = await post(`${url}/v1/traces`, gzipSync(Buffer.alloc(50_000_000)), {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { encodeRequest } from "../otlp/index.ts";
-import { goodTraceId, open, spanOf } from "./open.test-kit.ts";
+import { encodeRequest, transcodeJson } from "../otlp/index.ts";
+import { goodTraceId, open, spanOf, traces } from "./open.test-kit.ts";
 
 test("the memory of a body serves the next one, but not before the journal has settled", async () => {
   const written: Buffer[] = [];
@@ -35,4 +35,28 @@ test("the memory of a body serves the next one, but not before the journal has s
   expect(texts(written)).toEqual(texts([...bodies, bodies[0]!]));
   expect(new Set(seen.slice(0, 4)).size).toBe(4);
   expect(seen.slice(0, 4)).toContain(seen[4]);
+});
+
+test("the memory of JSON serves the next body as soon as its copy is made, and every request is journaled as it came", async () => {
+  const { promise: allAreCopied, resolve } = Promise.withResolvers<void>();
+  let copies = 0;
+  const { url, appended } = await open({
+    async transcode(signal, json) {
+      const copy = Buffer.from(json);
+      copies += 1;
+      if (copies === 4) resolve();
+      await allAreCopied;
+      return transcodeJson(signal, copy);
+    },
+  });
+  const names = Array.from({ length: 4 }, (_, index) => String(index).repeat(100_000));
+  const send = async (name: string): Promise<number> => {
+    const body = JSON.stringify(traces(spanOf(goodTraceId, name)));
+    const headers = { "content-type": "application/json" };
+    return (await fetch(`${url}/v1/traces`, { method: "POST", headers, body })).status;
+  };
+  expect(await Promise.all(names.map(send))).toEqual([200, 200, 200, 200]);
+  const stored = appended.map(({ batch }) => Buffer.concat(batch.payload).toString("latin1")).toSorted();
+  const wanted = names.map((name) => encodeRequest("spans", traces(spanOf(goodTraceId, name))));
+  expect(stored).toEqual(wanted.map((bytes) => Buffer.from(bytes).toString("latin1")).toSorted());
 });
