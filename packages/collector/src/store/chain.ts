@@ -79,9 +79,10 @@ interface ChainSettings {
 
 /**
  * A block of columns takes in samples; when no sample can come between its own any more they are compressed. That is looked at
- * as soon as the block behind it has so many: by then the window for late samples has passed as a rule.
+ * as soon as the block behind it has so many: by then the window for late samples has passed as a rule. Series that began together
+ * fill their blocks together: ten thousand at once would take a tenth of a second, so each slot has its own number.
  */
-const samplesBeforePacking = 8;
+const samplesBeforePacking = (slot: number) => 8 + (slot % 16);
 /** What is compressed joins the chunk before it up to this length: long chunks are smaller, but each time all of it is encoded anew. */
 const samplesPerJoinedChunk = 2 * samplesPerBlock;
 
@@ -124,7 +125,7 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     if (count < samplesPerBlock && belongs(last, sample)) {
       if (format === formatMixedColumns) setFormat(last, format);
       appendSample(views, last, count, sample);
-      if (count + 1 === samplesBeforePacking) pack(slot, sample.timestampMs - outOfOrderWindowMs);
+      if (count + 1 === samplesBeforePacking(slot)) pack(slot, sample.timestampMs - outOfOrderWindowMs);
       return "stored";
     }
     const block = arena.allocate(format);
@@ -137,7 +138,8 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     if (last === 0) setField(slot, slotFirstBlock, block);
     else Atomics.store(views.ints, last * blockInts + blockNext, block);
     setField(slot, slotLastBlock, block);
-    pack(slot, sample.timestampMs - outOfOrderWindowMs);
+    // Where every few samples have another start time no block gets that many.
+    if (last !== 0 && count < samplesPerBlock) pack(slot, sample.timestampMs - outOfOrderWindowMs);
     return "stored";
   }
 
