@@ -171,9 +171,7 @@ interface Node {
 }
 
 async function takesPods(request: StartedCluster["request"], nodeCount: number): Promise<boolean> {
-  // The service account controller makes it; before that every pod is refused.
-  const account = await request({ path: "/api/v1/namespaces/default/serviceaccounts/default" });
-  if (account.status !== 200) return false;
+  if (!(await areNamespacesFurnished(request))) return false;
   const { items } = (await request({ path: "/api/v1/nodes" })).json() as { items: readonly Node[] };
   const usable = items.filter(
     ({ spec, status }) =>
@@ -181,6 +179,28 @@ async function takesPods(request: StartedCluster["request"], nodeCount: number):
       status.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True"),
   );
   return usable.length === nodeCount;
+}
+
+/** Whether controllers have given every namespace its account, without which a pod is refused, and its certificate. */
+async function areNamespacesFurnished(request: StartedCluster["request"]): Promise<boolean> {
+  const list = async (kind: string): Promise<readonly Named[]> => {
+    const answer = await request({ path: `/api/v1/${kind}` });
+    return answer.status === 200 ? (answer.json() as { items: readonly Named[] }).items : [];
+  };
+  const namespaces = await list("namespaces");
+  for (const [kind, wanted] of [
+    ["serviceaccounts", "default"],
+    ["configmaps", "kube-root-ca.crt"],
+  ] as const) {
+    const found = (await list(kind)).filter(({ metadata }) => metadata.name === wanted);
+    const furnished = new Set(found.map(({ metadata }) => metadata.namespace));
+    if (!namespaces.every(({ metadata }) => furnished.has(metadata.name))) return false;
+  }
+  return namespaces.some(({ metadata }) => metadata.name === "default");
+}
+
+interface Named {
+  readonly metadata: { readonly name: string; readonly namespace?: string };
 }
 
 /** The provisioner makes a folder under the system's temporary folder for each volume and nobody deletes it with the cluster. */
