@@ -1,6 +1,4 @@
 import {
-  success,
-  type Answer,
   beginningMs,
   durationMs,
   endOfTimeMs,
@@ -8,7 +6,9 @@ import {
   limitOf,
   parameter,
   ParameterError,
+  success,
   timeMs,
+  type Answer,
   type Parameters,
 } from "../api/index.ts";
 import { labelsToRecord, type Queryable } from "../model/index.ts";

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import {
-  success,
-  type Answer,
   parameter,
   ParameterError,
   parametersNamed,
+  success,
+  type Answer,
   type Parameters,
 } from "../api/index.ts";
 import { compileMatcher, type Matcher } from "../model/index.ts";

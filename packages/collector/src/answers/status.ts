@@ -1,4 +1,4 @@
-import { success, type Answer, parameter, ParameterError, type Parameters } from "../api/index.ts";
+import { parameter, ParameterError, success, type Answer, type Parameters } from "../api/index.ts";
 import {
   labelsToRecord,
   metricNameLabel,

@@ -1,4 +1,4 @@
-import { failure, type Answer, parameter, ParameterError, type Parameters } from "../api/index.ts";
+import { failure, parameter, ParameterError, type Answer, type Parameters } from "../api/index.ts";
 import { decodeRequest } from "../otlp/index.ts";
 
 /** One record of the `spans` stream that may hold spans of the trace. */

@@ -210,7 +210,7 @@ export function createChainWriter(views: HeadViews, arena: Arena, settings: Chai
     const next = nextBlock(views, block);
     if (added.length > 0) setNext(added.at(-1)!, next);
     changeGuarded(views, slot, () => {
-      if (joined !== undefined) dropLastEntry(views, before);
+      if (joined !== undefined) dropLastEntry(views, before, joined);
       for (const chunk of chunks.slice(0, joining)) appendChunk(views, before, chunk);
       if (before === 0) setField(slot, slotFirstBlock, added[0]!);
       else setNext(before, added[0] ?? next);

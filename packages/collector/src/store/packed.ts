@@ -44,9 +44,8 @@ export function lastEntry(views: HeadViews, block: number): PackedEntry | undefi
     : undefined;
 }
 
-/** Takes the last chunk out of a block; another must follow before anybody can look. */
-export function dropLastEntry(views: HeadViews, block: number): void {
-  const { start } = packedEntries(views, block).at(-1)!;
+/** Takes the last chunk, which `lastEntry` gave, out of its block; another must follow before anybody can look. */
+export function dropLastEntry(views: HeadViews, block: number, { start }: PackedEntry): void {
   const used = start - entryHeadBytes - blockHeadBytes - block * blockBytes;
   Atomics.store(views.ints, block * blockInts + blockLength, used);
 }
