@@ -15,6 +15,7 @@ export interface DeriveSettings {
   /**
    * Appends to the `series` stream; resolves when that is synced and the store has taken it in, as the watermark moves then.
    * A batch that fails is tried again until it succeeds; only QUARTET_RECORD_TOO_LARGE is split, and dropped when it is one series.
+   * The writes change afterwards: whoever keeps any keeps a copy.
    */
   readonly appendSeries: (writes: readonly SeriesWrite[], receivedAtMs: number) => Promise<void>;
   /** Greatest timestamp among the samples in the `series` stream that were stamped by derive or a rule; asked once, by `start`. */

@@ -97,7 +97,7 @@ export async function openTestRun(startMs: number): Promise<TestRun> {
         if (mine.isDead) await never;
         if (appendError !== undefined) throw appendError;
         for (const write of writes) {
-          written.push(write);
+          written.push(structuredClone(write));
           const last = write.samples.at(-1) ?? write.histograms!.at(-1)!;
           lastMs.set(labelsKey(write.labels), last.timestampMs);
         }

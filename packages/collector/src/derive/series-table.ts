@@ -68,9 +68,12 @@ export interface SeriesTable {
   refreshWatched(): void;
   /** Start of the counter when the series has been written already; undefined before. */
   introducedStartMs(id: number): number | undefined;
-  /** Samples at `timestampMs` for watched series that changed. */
+  /** Samples at `timestampMs` for watched series that changed; good until something is collected again. */
   collectWatched(timestampMs: number): SeriesWrite[];
-  /** Samples at grid point `timestampMs`: what changed, what ended, and what was not written for `heartbeatSteps`. */
+  /**
+   * Samples at grid point `timestampMs`: what changed, what ended, and what was not written for `heartbeatSteps`; good until
+   * something is collected again.
+   */
   collectGrid(timestampMs: number): SeriesWrite[];
   /** A grid point that an earlier run has written: what ended there has its marker, what changed waits for the next one. */
   passGrid(timestampMs: number): void;
@@ -87,6 +90,7 @@ export interface SeriesTableSettings {
   readonly isKnown: (labels: Labels, createdMs: number) => boolean;
 }
 
+const nothing: readonly never[] = [];
 const flagDirty = 1;
 const flagIntroduced = 2;
 const flagWatched = 4;
@@ -94,9 +98,6 @@ const flagWatched = 4;
 const zeroReachMs = 300_000;
 
 interface Entry {
-  readonly labels: Labels;
-  readonly memo: SeriesMemo;
-  readonly family: Family;
   readonly origin: Origin;
   readonly createdMs: number;
   startMs: number;
@@ -104,7 +105,12 @@ interface Entry {
   exemplarStep: number;
   /** Undefined when the values are floats. */
   histogram: NativeHistogram | undefined;
+  /** What is written of it: one object, filled anew, as thousands a second that last for a sync would all be old by then. */
+  readonly write: Mutable<SeriesWrite>;
+  readonly newest: readonly [Mutable<SampleWrite>];
 }
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
   const { seriesMax, stepMs, heartbeatSteps, isWatched, isKnown } = settings;
@@ -139,7 +145,7 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
     const { origin } = entry;
     if (origin.kind === "none") return undefined;
     // A counter of somebody else may have been written by any earlier run; ours only by one that is being replayed.
-    const known = isKnown(entry.labels, origin.kind === "at_start" ? -Infinity : entry.createdMs);
+    const known = isKnown(entry.write.labels, origin.kind === "at_start" ? -Infinity : entry.createdMs);
     const wantedMs =
       origin.kind === "at_start" ? Math.min(origin.startMs, timestampMs - stepMs) : timestampMs - stepMs;
     const zeroMs = Math.max(wantedMs, table.endedMs + 1);
@@ -153,20 +159,19 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
     const entry = entries[id]!;
     const zeroMs = (flags[id]! & flagIntroduced) === 0 ? introduce(entry, timestampMs) : undefined;
     flags[id] = (flags[id]! | flagIntroduced) & ~flagDirty;
-    const { labels, memo, family, startMs, exemplar, histogram } = entry;
-    const { type, help, unit } = family;
-    const samples: SampleWrite[] = [];
-    if (histogram === undefined) {
-      if (zeroMs !== undefined) samples.push({ timestampMs: zeroMs, value: 0 });
-      samples.push({ timestampMs, value: values[id]! });
-    }
+    const { write, newest, startMs, exemplar, histogram } = entry;
+    write.startTimestampMs = startMs;
+    write.exemplars = exemplar === undefined ? nothing : [exemplar];
     if (exemplar !== undefined) {
       entry.exemplar = undefined;
       entry.exemplarStep = Math.ceil(timestampMs / stepMs);
     }
-    const exemplars = exemplar === undefined ? [] : [exemplar];
-    const write = { labels, memo, type, help, unit, startTimestampMs: startMs, samples, exemplars };
-    if (histogram === undefined) return write;
+    if (histogram === undefined) {
+      newest[0].timestampMs = timestampMs;
+      newest[0].value = values[id]!;
+      write.samples = zeroMs === undefined ? newest : [{ timestampMs: zeroMs, value: 0 }, ...newest];
+      return write;
+    }
     const histograms: HistogramWrite[] = [{ timestampMs, counts: "integer", histogram }];
     if (zeroMs !== undefined) {
       histograms.unshift({ timestampMs: zeroMs, counts: "integer", histogram: emptiedHistogram(histogram) });
@@ -174,8 +179,8 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
     return { ...write, histograms };
   }
 
-  function writeEnded({ labels, family, startMs, histogram }: Entry, timestampMs: number): SeriesWrite {
-    const { type, help, unit } = family;
+  function writeEnded({ write, startMs, histogram }: Entry, timestampMs: number): SeriesWrite {
+    const { labels, type, help, unit } = write;
     if (histogram !== undefined) {
       const histograms: HistogramWrite[] = [
         {
@@ -207,16 +212,17 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
       if (id >= values.length) grow();
       const startMs = introducedStartMs ?? 0;
       const createdMs = table.recordMs;
+      const memo: SeriesMemo = { slot: -1, generation: -1 };
+      const { type, help, unit } = family;
       entries[id] = {
-        labels,
-        memo: { slot: -1, generation: -1 },
-        family,
         origin,
         createdMs,
         startMs,
         exemplar: undefined,
         exemplarStep: -1,
         histogram,
+        write: { labels, memo, type, help, unit, startTimestampMs: 0, samples: nothing, exemplars: nothing },
+        newest: [{ timestampMs: 0, value: 0 }],
       };
       values[id] = 0;
       flags[id] =
@@ -267,7 +273,7 @@ export function createSeriesTable(settings: SeriesTableSettings): SeriesTable {
     refreshWatched() {
       for (const [id, entry] of entries.entries()) {
         if (entry === undefined) continue;
-        flags[id] = (flags[id]! & ~flagWatched) | (isWatched(entry.labels) ? flagWatched : 0);
+        flags[id] = (flags[id]! & ~flagWatched) | (isWatched(entry.write.labels) ? flagWatched : 0);
       }
     },
     introducedStartMs: (id) => ((flags[id]! & flagIntroduced) === 0 ? undefined : entries[id]!.startMs),

@@ -58,7 +58,7 @@ function setup({ watched = [] as string[], writtenMs = -Infinity, known = [] as 
     settings,
     startedAtMs: 0,
     writtenMs,
-    write: (writes) => batches.push([...writes]),
+    write: (writes) => batches.push(structuredClone([...writes])),
     promise: (promisedMs) => promises.push(promisedMs),
     straggled: () => (stragglers += 1),
   });
