@@ -48,6 +48,7 @@ export async function startQuartet(
     args: [
       // As the launcher and the image do.
       "--max-semi-space-size=1",
+      "--v8-pool-size=1",
       ...(profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]),
       main,
       `--config=${config}`,

@@ -27,7 +27,10 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   const url = new URL(order.url);
   const build = (seed: number): Buffer => buildRequest(url, order.bodies, seed);
   const requests = Array.from({ length: distinctBatches }, (_, seed) => build(seed));
+  const { amount } = order;
+  const times = amount.kind === "pace" ? requests.map(timesIn) : [];
   const connections = await Promise.all(Array.from({ length: connectionCount }, () => open(url)));
+  // Everything is made by now, or what is due meanwhile would wait for it, and that be taken for the collector's time.
   const beganMs = performance.now();
   const answerMs: number[] = [];
   let sent = 0;
@@ -41,7 +44,6 @@ async function run(order: LoadOrder): Promise<LoadReport> {
       await pause(refusedPauseMs);
     }
   };
-  const { amount } = order;
   if (amount.kind === "requests") {
     const worker = async (connection: Connection): Promise<void> => {
       while (sent < amount.count) await post(connection, performance.now());
@@ -61,7 +63,6 @@ async function run(order: LoadOrder): Promise<LoadReport> {
         await post(connection, dueMs);
       }
     };
-    const times = requests.map(timesIn);
     let renewed = 0;
     const renewing = setInterval(() => {
       const index = renewed++ % distinctBatches;

@@ -26,7 +26,8 @@ export function launch(args) {
   const isCheckout = !here.includes(`${sep}node_modules${sep}`) && existsSync(source);
   const entry = isCheckout ? ["--conditions=quartet-source", source] : [join(here, "..", "dist", "main.js")];
   // What comes in lies outside the engine's heap but is only given back when the young part of the heap is full, so that shall be soon.
-  const flags = ["--max-semi-space-size=1"];
+  // The engine's helpers mark a heap on all processors at once, which holds up whoever waits for an answer: one of them is enough.
+  const flags = ["--max-semi-space-size=1", "--v8-pool-size=1"];
   // The channel tells the child of our death, also by kill -9: it ends itself then.
   const child = spawn(node, [...flags, ...entry, ...args], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
