@@ -8,11 +8,11 @@ const style = `
   header { padding-top: 1.2rem; padding-bottom: .8rem; display: flex; gap: 1rem; align-items: baseline; }
   h1 { font-size: 1.15rem; margin: 0; }
   h2 { font-size: 1rem; margin: 1.6rem 0 .5rem; }
-  a { color: inherit; }
+  a { color: inherit; text-underline-offset: .25em; }
   form { display: flex; gap: .5rem; }
   form + div { margin-top: .8rem; }
   th:last-child:nth-child(2) { text-align: right; }
-  input { flex: 1; font: .9rem ui-monospace, monospace; padding: .5rem .7rem; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: inherit; }
+  input { flex: 1; font: .9rem/1.5 ui-monospace, monospace; padding: .4rem .7rem; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: inherit; }
   button { font: inherit; padding: .4rem 1rem; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: inherit; cursor: pointer; }
   table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); border-radius: 6px; font-size: .88rem; }
   th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid var(--line); vertical-align: top; }

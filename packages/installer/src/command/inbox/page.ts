@@ -25,7 +25,7 @@ export const page = `<!doctype html>
   dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .9rem; margin: 0; font-size: .88rem; }
   dt { color: var(--soft); }
   dd { margin: 0; overflow-wrap: anywhere; font-family: ui-monospace, monospace; }
-  a { color: inherit; }
+  a { color: inherit; text-underline-offset: .25em; }
   .empty { color: var(--soft); padding: 2rem 0; }
   code { background: var(--card); border: 1px solid var(--line); border-radius: 4px; padding: .1rem .35rem; }
 </style>
