@@ -12,6 +12,8 @@ import { startCollector, type StartedCollector } from "./quartet.ts";
 import { startTraceLoad } from "./trace-load.ts";
 
 const killCount = isLong ? 50 : 6;
+/** Hardly anything is exported between the kills, and finding what is refused takes many requests to back ends of this mood. */
+const drainMs = killCount * 10_000;
 
 const exported: readonly ExportedSignal[] = [
   { exporter: "http", signal: "traces", stream: "spans" },
@@ -56,7 +58,7 @@ async function startWriteReceiver(): Promise<AsyncDisposable & { readonly url: s
 
 test(
   `after ${killCount} times kill -9 every acknowledged span and log is at its back ends or a dead letter, and each account is balanced`,
-  { timeout: 60_000 + killCount * 20_000 },
+  { timeout: 60_000 + killCount * 20_000 + drainMs },
   async () => {
     await using folder = await openTempDir("export-kill");
     await using http = await otlpHttpKind.startBackend();
@@ -115,7 +117,7 @@ test(
         const accounts = await Promise.all(finite.map((one) => untilConserved(collector.apiUrl, one)));
         return accounts.every(({ queued }) => queued === 0);
       },
-      { deadlineMs: 60_000, what: "everything to be sent" },
+      { deadlineMs: drainMs, what: "everything to be sent" },
     );
     for (const { exporter, signal, stream } of exported) {
       if (exporter === "write") continue;
