@@ -45,8 +45,10 @@ export interface QueryState extends EngineOptions {
   readonly hold: (count: number) => void;
   /** The value of a node at every step; nodes evaluate their parts through it. */
   readonly evaluate: (plan: Plan, steps: Steps) => Value;
-  /** To be called in every long loop: ends the query when its client left or its time is over. */
+  /** To be called in every long loop: ends the query when its client left or its time is over. Looks only now and then. */
   readonly checkpoint: () => void;
+  /** The same, at once: for those who know that much was done since. */
+  readonly look: () => void;
 }
 
 export interface QueryControl {
@@ -78,7 +80,9 @@ export function createQueryState(
     checkpoint() {
       // Looking at the clock costs more than the loops that ask for it.
       calls += 1;
-      if (calls % 64 !== 1) return;
+      if (calls % 64 === 1) state.look();
+    },
+    look() {
       if (signal?.aborted === true) {
         throw new CollectorError("QUARTET_PROMQL_CANCELLED", "query was canceled in expression evaluation");
       }
