@@ -197,5 +197,6 @@ export function parseExtension(cursor: TokenCursor, node: Node): Node {
     }
     return { extension };
   });
+  // Prometheus' own words for a modifier behind something that is no selector.
   return modified ?? cursor.fail(start, `${extension} modifier not implemented`);
 }

@@ -62,9 +62,6 @@ const startAware: ReadonlySet<string> = new Set(["rate", "irate", "increase", "r
 /** The newest or oldest sample stands for the series itself, so its name stays. */
 const keepsName: ReadonlySet<string> = new Set(["last_over_time", "first_over_time"]);
 
-/** Some tenths of a millisecond of most functions. */
-const samplesPerLook = 65_536;
-
 const counterSuffixes = ["_total", "_sum", "_count", "_bucket"];
 
 function notePossibleNonCounter(state: QueryState, plan: CallPlan, labels: Labels): void {
@@ -129,7 +126,6 @@ export function evaluateRangeCall(
     firstSpan: plan.args[0]!.span,
   };
   const isRate = name === "rate" || name === "increase";
-  let passedSamples = 0;
   for (const one of series) {
     state.checkpoint();
     window.series = startAware.has(name) ? one : withoutStarts(one);
@@ -141,11 +137,7 @@ export function evaluateRangeCall(
       placeWindow(window, referenceMs(placement, evaluationMs), before, after);
       if (window.floatFrom === window.floatTo && window.histogramFrom === window.histogramTo) continue;
       // One series may keep a query busy for minutes: every step looks at its whole window.
-      passedSamples += window.floatTo - window.floatFrom + window.histogramTo - window.histogramFrom;
-      if (passedSamples >= samplesPerLook) {
-        state.look();
-        passedSamples = 0;
-      }
+      state.checkpoint(window.floatTo - window.floatFrom + window.histogramTo - window.histogramFrom);
       window.evaluationMs = evaluationMs;
       for (let index = 0; index < scalars.length; index += 1)
         window.parameters[index] = scalars[index]![step]!;
