@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startOtelcol } from "../../test/parts/index.ts";
 import { freePort, startProcess, type StartedProcess } from "../../test/support/index.ts";
+import { engineFlags } from "../../packages/installer/bin/launch.js";
 
 export interface Contestant extends AsyncDisposable {
   readonly name: string;
@@ -46,9 +47,7 @@ export async function startQuartet(
     name: "quartet",
     command: process.execPath,
     args: [
-      // As the launcher and the image do.
-      "--max-semi-space-size=1",
-      "--v8-pool-size=1",
+      ...engineFlags,
       ...(profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]),
       main,
       `--config=${config}`,

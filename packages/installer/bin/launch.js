@@ -8,6 +8,13 @@ import { findNode24 } from "./node24.js";
 const here = dirname(fileURLToPath(import.meta.url));
 
 /**
+ * What the engine is told; the bench takes it from here, and the Dockerfile of the collector says the same.
+ * What comes in lies outside the engine's heap but is only given back when the young part of the heap is full, so that shall be soon.
+ * The engine's helpers mark a heap on all processors at once, which holds up whoever waits for an answer: one of them is enough.
+ */
+export const engineFlags = ["--max-semi-space-size=1", "--v8-pool-size=1"];
+
+/**
  * Runs the quartet command on Node 24, whatever Node we are, and ends as it ends.
  * In a checkout it runs the sources; under node_modules, where Node strips no types, the built files.
  * @param {readonly string[]} args arguments of the command
@@ -25,11 +32,8 @@ export function launch(args) {
   const source = join(here, "..", "src", "main.ts");
   const isCheckout = !here.includes(`${sep}node_modules${sep}`) && existsSync(source);
   const entry = isCheckout ? ["--conditions=quartet-source", source] : [join(here, "..", "dist", "main.js")];
-  // What comes in lies outside the engine's heap but is only given back when the young part of the heap is full, so that shall be soon.
-  // The engine's helpers mark a heap on all processors at once, which holds up whoever waits for an answer: one of them is enough.
-  const flags = ["--max-semi-space-size=1", "--v8-pool-size=1"];
   // The channel tells the child of our death, also by kill -9: it ends itself then.
-  const child = spawn(node, [...flags, ...entry, ...args], {
+  const child = spawn(node, [...engineFlags, ...entry, ...args], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
