@@ -9,7 +9,7 @@ import { otlpGrpcKind, otlpHttpKind } from "../contract/export/otlp-kinds.ts";
 import { freePort, isLong, openTempDir, until } from "../support/index.ts";
 import { untilConserved, type ExportedSignal } from "./conservation.ts";
 import { startCollector, type StartedCollector } from "./quartet.ts";
-import { startTraceLoad } from "./trace-load.ts";
+import { badPrefix, startTraceLoad } from "./trace-load.ts";
 
 const killCount = isLong ? 50 : 6;
 /** Hardly anything is exported between the kills, and finding what is refused takes many requests to back ends of this mood. */
@@ -30,7 +30,7 @@ function moody(backend: KindBackend): { readonly accepted: Map<string, number> }
     count += 1;
     if (count % 7 === 0) return { kind: "busy" };
     if (count % 11 === 0) return { kind: "hang_up" };
-    if (ids.some((id) => id.startsWith("bad"))) return { kind: "refuse", message: "a bad name" };
+    if (ids.some((id) => id.startsWith(badPrefix))) return { kind: "refuse", message: "a bad name" };
     for (const id of ids) accepted.set(id, (accepted.get(id) ?? 0) + 1);
     return { kind: "accept" };
   };
@@ -125,10 +125,10 @@ test(
       const names =
         signal === "traces" ? load.acknowledged.flatMap((trace) => trace.names) : load.acknowledgedLogs;
       const story = { acknowledged: names.length, kills: killCount };
-      const missing = names.filter((name) => !name.startsWith("bad") && !accepted.has(name));
+      const missing = names.filter((name) => !name.startsWith(badPrefix) && !accepted.has(name));
       expect({ ...story, exporter, missing }).toEqual({ ...story, exporter, missing: [] });
       const kept = deadNames(join(folder.path, "dead-letter", `export.${exporter}.${signal}`), stream);
-      const unkept = names.filter((name) => name.startsWith("bad") && !kept.has(name));
+      const unkept = names.filter((name) => name.startsWith(badPrefix) && !kept.has(name));
       expect({ ...story, exporter, unkept }).toEqual({ ...story, exporter, unkept: [] });
       const repeated = [...accepted.values()].reduce((total, count) => total + count - 1, 0);
       // At most what was under way, and what the cursor had not yet on disk, comes again after a kill.
