@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseConfig } from "../../packages/collector/src/config/index.ts";
+import { engineFlags } from "../../packages/installer/bin/launch.js";
 import { isWorkload, listImages } from "../../packages/installer/src/manifest/index.ts";
 import { describeWithParts, partPath, promtool } from "../parts/index.ts";
 import { openTempDir, startProcess, until, type StartedProcess, type TempDir } from "../support/index.ts";
@@ -88,6 +89,10 @@ describe("the collector's Dockerfile", () => {
     };
     const main = exports["."].default.replace("./", "node_modules/@quartet/collector/");
     expect(dockerfile).toContain(`ENTRYPOINT ["node", "/opt/quartet/${main}"]`);
+  });
+
+  test("tells the engine what the launcher tells it", () => {
+    expect(dockerfile).toContain(` NODE_OPTIONS="${engineFlags.join(" ")}"\n`);
   });
 });
 

@@ -8,7 +8,7 @@ import { findNode24 } from "./node24.js";
 const here = dirname(fileURLToPath(import.meta.url));
 
 /**
- * What the engine is told; the bench takes it from here, and the Dockerfile of the collector says the same.
+ * What the engine is told; the bench takes it from here, and a test holds the collector's Dockerfile to it.
  * What comes in lies outside the engine's heap but is only given back when the young part of the heap is full, so that shall be soon.
  * The engine's helpers mark a heap on all processors at once, which holds up whoever waits for an answer: one of them is enough.
  */
