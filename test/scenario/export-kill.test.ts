@@ -140,11 +140,9 @@ test(
 
 /** Names of spans and texts of logs in dead letters, as they stand in the payload. */
 function deadNames(dir: string, stream: ExportedSignal["stream"]): Set<string> {
+  const bad = new RegExp(`${badPrefix}[0-9a-f]{32}-\\d`, "g");
   const names = [...readSegments({ dir, stream })].flatMap(
-    ({ payload }) =>
-      Buffer.from(payload)
-        .toString("latin1")
-        .match(/bad-[0-9a-f]{32}-\d/g) ?? [],
+    ({ payload }) => Buffer.from(payload).toString("latin1").match(bad) ?? [],
   );
   return new Set(names);
 }

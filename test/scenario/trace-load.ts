@@ -20,7 +20,7 @@ export const spansPerTrace = 5;
 /** Of names that a back end of a test refuses; the dash is in no trace id, which may well begin with "bad". */
 export const badPrefix = "bad-";
 
-/** Sends traces of the service "shop" one after another, each until it is acknowledged; the spans of one in `badEvery` are called bad-…. */
+/** Sends traces of the service "shop" one after another, each until it is acknowledged; the names of one in `badEvery` begin with `badPrefix`. */
 export function startTraceLoad(
   otlpUrl: string,
   settings: { readonly pauseMs: number; readonly badEvery?: number; readonly hasLogs?: boolean },
