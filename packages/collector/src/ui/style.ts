@@ -13,6 +13,7 @@ const style = `
   form + div { margin-top: .8rem; }
   th:last-child:nth-child(2) { text-align: right; }
   input { flex: 1; font: .9rem/1.5 ui-monospace, monospace; padding: .4rem .7rem; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: inherit; }
+  input::placeholder { overflow: visible; }
   button { font: inherit; padding: .4rem 1rem; border: 1px solid var(--line); border-radius: 6px; background: var(--card); color: inherit; cursor: pointer; }
   table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); border-radius: 6px; font-size: .88rem; }
   th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid var(--line); vertical-align: top; }
